@@ -43,8 +43,8 @@ def search(
     Parameters
     ----------
     start, end : str, datetime, numpy.datetime64, pandas.Timestamp or Time
-        Start and end time (UTC), both inclusive. An end without a time of day includes the whole
-        day.
+        Start and end time (UTC), both inclusive. If the end time is a date without a time of
+        day, the whole day is included.
     event_types : str or sequence of str, optional
         HEK event type codes, for example ``AR`` or ``FL``. The default is all event types.
     frm : str, optional
@@ -110,7 +110,7 @@ def download(
     -------
     astrodome.compute.Outcome
         ``done`` is the number of stored events. ``failed`` contains each time window that could
-        not be downloaded and each record that is invalid, with the reason.
+        not be downloaded and each record that is invalid, with the error message.
 
     Raises
     ------

@@ -129,7 +129,7 @@ def place_events(
     pixels = geometry.to_pixel(points)
     if not np.isfinite(pixels).all():
         raise AstrodomeError(
-            "Events cannot be placed in the image: the observer's position or the scale in the "
+            "Cannot compute event positions: the observer position or the scale in the "
             "image header is invalid.",
             "Check DSUN_OBS, HGLN_OBS, HGLT_OBS, CDELT and CRPIX.",
         )

@@ -25,9 +25,9 @@ TEXT_COLUMNS = {
     "obs_channelid": "channel",
     "frm_name": "feature recognition method",
     "fl_goescls": "GOES class of a flare",
-    "hpc_coord": "center as WKT, in helioprojective arcsec",
-    "hpc_bbox": "bounding box as WKT, in helioprojective arcsec",
-    "hpc_boundcc": "outline as WKT, in helioprojective arcsec",
+    "hpc_coord": "center as WKT, in helioprojective coordinates (arcsec)",
+    "hpc_bbox": "bounding box as WKT, in helioprojective coordinates (arcsec)",
+    "hpc_boundcc": "outline as WKT, in helioprojective coordinates (arcsec)",
 }
 NUMBER_COLUMNS = {
     "hpc_x": "helioprojective longitude of the center, in arcsec",

@@ -191,7 +191,7 @@ def resize(scores: Scores, width: int) -> Scores:
 
 
 class _StoredScores(NamedTuple):
-    """Stored scores: the row of each map in the array ``scores``, and the range of all scores."""
+    """Row of each map in the array ``scores``, and the minimum and maximum of all scores."""
 
     rows: Mapping[str, int] = {}
     scores: Any = ()

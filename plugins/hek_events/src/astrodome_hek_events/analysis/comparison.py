@@ -70,7 +70,7 @@ Task = tuple[ImagePair, list[placement.Event]]
 def with_events(
     pairs: Sequence[ImagePair], search: Search, options: ComparisonOptions
 ) -> Iterator[Task]:
-    """Yield each pair with the events at that time. Events are queried once per day."""
+    """Yield each pair with the events observed at its time. Events are queried once per day."""
     for _, group in groupby(pairs, key=lambda pair: pair.image.t_obs.date()):
         day = list(group)
         records = search(

@@ -44,7 +44,7 @@ class AnalysisResult:
         One comparison per image, in chronological order. Each contains the shapes of events and
         predicted regions in pixel coordinates.
     failed : list of (str, str)
-        Path of each image that could not be compared, and the reason.
+        Path of each image that could not be compared, and the error message.
     unused_maps : list of ImageFile
         Anomaly maps for which no matching image was found.
     options : ComparisonOptions

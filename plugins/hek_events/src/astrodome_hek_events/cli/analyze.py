@@ -19,8 +19,12 @@ DEFAULT_SIGMA = 1.1
 class SelectionOptions(OptionGroup):
     """Options that select events. They have the same names as the fields of ComparisonOptions."""
 
-    observatory: str = option("SDO", "Observatory that observed the events; any means all.")
-    instrument: str = option("AIA", "Instrument that observed the events; any means all.")
+    observatory: str = option(
+        "SDO", "Observatory that observed the events; 'any' selects all observatories."
+    )
+    instrument: str = option(
+        "AIA", "Instrument that observed the events; 'any' selects all instruments."
+    )
     any_channel: bool = option(False, "Include events that were observed at other wavelengths.")
 
 
@@ -38,7 +42,7 @@ class RegionOptions(OptionGroup):
     gaussian: float = option(
         0,
         "Standard deviation of the Gaussian filter that smooths the resized maps, in pixels. "
-        f"Without a value, {DEFAULT_SIGMA} is used; 0 disables smoothing.",
+        f"If no value is specified, {DEFAULT_SIGMA} is used; 0 disables smoothing.",
         min=0,
         metavar="[SIGMA]",
     )
@@ -59,7 +63,7 @@ class ResultOptions(OptionGroup):
     )
     count: int = option(
         6,
-        "Number of images in the report with the highest IoU, and with the lowest IoU.",
+        "Number of images with the highest IoU, and with the lowest IoU, to show in the report.",
         min=1,
         max=50,
     )
@@ -85,7 +89,7 @@ def _with_default_sigma(args: Sequence[str]) -> Iterator[str]:
 def analyze(
     ctx: typer.Context,
     src_dir: Path = option(
-        ..., "Folder with images named {time}__{wavelength}.jpeg. Its subfolders are included."
+        ..., "Folder with images named {time}__{wavelength}.jpeg. Subfolders are included."
     ),
     sood_dir: Path = option(
         ..., "Folder with anomaly maps from sdo sood … predict --predict-mode pixel."
@@ -96,7 +100,7 @@ def analyze(
         help="Additional HEK event type codes, for example FL in '--event-type AR FL'.",
     ),
     event_type: list[str] | None = option(
-        None, "HEK event type code, or all. Repeatable (default: AR and FL)."
+        None, "HEK event type code; 'all' selects all event types. Repeatable (default: AR and FL)."
     ),
     wavelength: list[int] | None = option(
         None,
@@ -116,10 +120,10 @@ def analyze(
 ) -> None:
     """Compare anomaly maps with HEK events: IoU, precision and recall for each image.
 
-    Write iou.csv, Parquet tables with more details, summary.json and the report report.html. An
-    event is found if a predicted region overlaps it. The IoU is 1 if an image has neither events
-    nor regions. The precision is empty if it has no regions, and the recall is empty if it has no
-    events.
+    Write iou.csv, Parquet tables with more details, summary.json, and the HTML report report.html.
+    An event is found if a predicted region overlaps it. The IoU is 1 if an image has neither events
+    nor regions. The precision is empty if the image has no regions, and the recall is empty if the
+    image has no events.
     """
     from ..analysis.anomaly_maps import RegionDetection
     from ..analysis.comparison import ComparisonOptions

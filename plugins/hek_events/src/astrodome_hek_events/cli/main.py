@@ -78,7 +78,7 @@ def get(
 ) -> None:
     """Download events from HEK into the store. The default event type is AR (active regions).
 
-    Run the same command again to resume after an interruption or a failure.
+    Run the same command again to resume an interrupted or failed download.
     """
     from .. import downloads
     from ..store.event_store import EventStore
@@ -156,14 +156,15 @@ def list_events(
         None, "Output format. hek writes the complete HEK records as JSON."
     ),
     out: Path | None = option(
-        None, "Output file (default: standard output). The extension determines the default format."
+        None,
+        "Output file (default: standard output). The file extension determines the default format.",
     ),
     db_connection_string: Database = "",
     as_json: Json = False,
 ) -> None:
     """List the stored events, sorted by start time (UTC).
 
-    The columns hpc_x and hpc_y are helioprojective coordinates in arcsec.
+    The columns hpc_x and hpc_y contain helioprojective coordinates in arcsec.
     """
     from ..store.event_store import EventStore
     from ..store.queries import TIME_MARGIN, EventFilter

@@ -23,7 +23,8 @@ EventTypes = Annotated[
     list[str] | None,
     typer.Option(
         "--event-type",
-        help="HEK event type code, for example AR, CH or FL, or all. Repeatable.",
+        help="HEK event type code, for example AR, CH or FL; 'all' selects all event types. "
+        "Repeatable.",
     ),
 ]
 Observatory = Annotated[
@@ -72,7 +73,8 @@ class EventOptions(OptionGroup):
     )
     db_connection_string: Database = ""
     events_source: Annotated[
-        str, sources.option("events", "Source of the events; hek means the local store", "--source")
+        str,
+        sources.option("events", "Source of the events; 'hek' selects the local store", "--source"),
     ] = ""
 
     def search(self, ctx: typer.Context) -> Search:

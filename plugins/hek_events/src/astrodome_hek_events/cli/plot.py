@@ -46,8 +46,8 @@ def plot(
         list[Path],
         typer.Argument(
             metavar="IMAGE...",
-            help="FITS or JPEG 2000 files, or JPEG files such as 2012-01-01T000000__171.jpeg with "
-            "a row in meta.csv.",
+            help="FITS or JPEG 2000 files, or JPEG files that are listed in meta.csv, such as "
+            "2012-01-01T000000__171.jpeg.",
         ),
     ],
     out: Path = option(
@@ -58,10 +58,10 @@ def plot(
     ),
     event_type: EventTypes = None,
     observatory: str = option(
-        "any", "Observatory that observed the events, for example SDO; any means all."
+        "any", "Observatory that observed the events; 'any' selects all observatories."
     ),
     instrument: str = option(
-        "any", "Instrument that observed the events, for example AIA; any means all."
+        "any", "Instrument that observed the events; 'any' selects all instruments."
     ),
     own_channel: bool = option(
         False, "Plot only events that were observed at the wavelength of the image."

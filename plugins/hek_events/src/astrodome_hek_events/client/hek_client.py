@@ -22,7 +22,9 @@ SERVICE = "HEK"
 CONNECT_TIMEOUT = 10.0
 """Connection timeout in seconds."""
 FULL_DISK = {"event_coordsys": "helioprojective", "x1": -5000, "x2": 5000, "y1": -5000, "y2": 5000}
-"""Request parameters for the search region, in arcsec. It includes coronal mass ejections."""
+"""Request parameters for the search region, in arcsec.
+
+The region is large enough to include coronal mass ejections."""
 MAX_PAGES = 1000
 
 
@@ -86,7 +88,7 @@ def parameters(window: QueryWindow) -> dict[str, Any]:
     query = window.query
     end = window.end + timedelta(seconds=bool(window.end.microsecond))
     given: dict[str, Any] = {
-        **{"cosec": 2, "cmd": "search", "type": "column"},  # cosec=2: JSON
+        **{"cosec": 2, "cmd": "search", "type": "column"},  # cosec=2 requests JSON.
         "event_type": query.event_type,
         "event_starttime": window.start.isoformat(timespec="seconds"),
         "event_endtime": end.isoformat(timespec="seconds"),

@@ -30,7 +30,7 @@ def missing_windows(
 ) -> list[QueryWindow]:
     """Return the parts of a window that are not covered by completed windows.
 
-    HEK continues to receive events for some time after they happened. A downloaded window therefore
+    HEK continues to receive events for some time after they occurred. A downloaded window therefore
     only counts as completed if it was downloaded at least ``settle`` after its end, or after
     ``fresh_since``. A completed window also covers more restrictive queries, for example for one
     observatory.

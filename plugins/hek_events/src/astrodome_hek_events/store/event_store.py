@@ -33,7 +33,7 @@ class AddResult(compute.Outcome):
     """Result of adding records to a store.
 
     ``done`` is the number of stored events, and ``ids`` contains their ids. ``failed`` contains
-    each invalid record with the reason.
+    each invalid record with the error message.
     """
 
     ids: list[str] = field(default_factory=list)
@@ -107,7 +107,7 @@ class EventStore:
         -------
         AddResult
             The number and ids of the stored events. ``failed`` contains the name of each invalid
-            record and the reason.
+            record and the error message.
         """
         result, rows = AddResult(), {}
         for number, record in enumerate(records.to_list(event_records), start=1):
@@ -147,8 +147,8 @@ class EventStore:
         Parameters
         ----------
         start, end : str, datetime, numpy.datetime64, pandas.Timestamp or Time, optional
-            Start and end time (UTC), both inclusive. An end without a time of day includes the
-            whole day. By default, the time range is not limited.
+            Start and end time (UTC), both inclusive. If the end time is a date without a time of
+            day, the whole day is included. By default, the time range is not limited.
         event_types : str or sequence of str, optional
             HEK event type codes, for example ``AR`` or ``FL``. The default is all event types.
         observatory, instrument, frm : str, optional
@@ -168,7 +168,7 @@ class EventStore:
         ------
         AstrodomeError
             If the store contains no events, if a time or an event type is invalid, or if the end
-            is before the start.
+            time is before the start time.
         """
         condition = EventFilter(start, end, event_types, observatory, instrument, channel, frm)
         return to_frame(self.rows(condition, limit))
@@ -252,7 +252,7 @@ class EventStore:
                 count = len(found) if len(found) <= MAX_MATCHES else f"More than {MAX_MATCHES}"
                 raise AstrodomeError(
                     f"{count} events have ids that contain '{name}':\n      {ids}",
-                    "Specify a longer part of the id.",
+                    "Specify a longer substring of the id.",
                 )
         raise AstrodomeError(
             f"Event '{name}' not found in {self}.", "The command 'sdo events list' lists the ids."

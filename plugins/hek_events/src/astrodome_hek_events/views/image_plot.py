@@ -50,7 +50,7 @@ PREDICTED_COLOR = "#39ff88"
 HALO = (Stroke(linewidth=3, foreground="black", alpha=0.6), Normal())
 """Dark outline that makes lines and text readable on bright regions."""
 MAX_LABELS = 40
-"""Maximum number of events in a plot with labels. If a plot has more events, none is labeled."""
+"""Maximum number of events in a plot with labels. If a plot has more, no events are labeled."""
 
 
 def event_color(event_type: str) -> str:

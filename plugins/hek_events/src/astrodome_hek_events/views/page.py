@@ -76,7 +76,7 @@ def write_figures(
 ) -> list[tuple[str, str]]:
     """Write a PNG plot of each image, with its events and predicted regions, to a folder.
 
-    Returns the path of each image that could not be plotted, and the reason. ``on_image`` is
+    Returns the path of each image that could not be plotted, and the error message. ``on_image`` is
     called without arguments after each image.
     """
     work = partial(_write_figure, folder=folder, meta=result.options.meta)
