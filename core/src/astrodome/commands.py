@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_args_is_help=True)
 config_app = typer.Typer(help="Show the settings and their origins.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="Name of the plugin or its distribution.")]
+Name = Annotated[str, typer.Argument(help="Plugin name or distribution name.")]
 
 SLOW = 0.1
 """Loading time in seconds above which ``doctor`` reports a plugin as slow."""

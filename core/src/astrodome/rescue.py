@@ -91,7 +91,7 @@ def _run(app: str, args: list[str], failure: BaseException) -> int:
                 "--json", action="store_true", help="Print the result as a single JSON document."
             )
         else:
-            command.add_argument("name", help="Name of the plugin or its distribution.")
+            command.add_argument("name", help="Plugin name or distribution name.")
     chosen = parser.parse_args(args)
     print(f"Warning: {_reason(app, failure)}", file=sys.stderr)
     if chosen.verb == "list":

@@ -19,7 +19,7 @@ NUMBER = re.compile(r"[+-]([\d.:\s]+|[\d.]+[eE][+-]?\d+|inf|nan)")
 
 
 def neutral(value: Any) -> Any:
-    """Return a cell value for writing, with an apostrophe before text that may be a formula.
+    """Return a cell value to write, in which an apostrophe precedes text that may be a formula.
 
     Examples
     --------

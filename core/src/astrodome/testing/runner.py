@@ -33,7 +33,7 @@ class Result:
 
 
 def run(app: str, *args: object, plugin: str | tuple[str, ...] = ()) -> Result:
-    """Run an app with the given plugin modules, without the installed plugins.
+    """Run an app with the given plugin modules. Installed plugins are not loaded.
 
     Parameters
     ----------

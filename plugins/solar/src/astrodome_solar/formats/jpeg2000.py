@@ -29,7 +29,7 @@ Buffer = bytes | mmap
 
 @dataclass(frozen=True)
 class Codestream:
-    """Start and end of one image in a file, and its FITS keywords in lower case."""
+    """The byte range of one image in a file, and its FITS keywords in lower case."""
 
     start: int
     end: int

@@ -148,7 +148,7 @@ def read(reference: ImageReference, *, table: Path | None = None, **options: Any
 
 
 def read_jpeg2000(content: bytes) -> SolarImage:
-    """Read an encoded JPEG 2000 image in memory.
+    """Read a JPEG 2000 image from encoded bytes.
 
     Raises AstrodomeError if the image is damaged or truncated, or if it has no FITS header.
     """
