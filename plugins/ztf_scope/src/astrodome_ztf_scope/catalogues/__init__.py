@@ -1,1 +1,1 @@
-"""Survey catalogues: sources, features, scores and light curves."""
+"""Access to survey catalogues of sources, features, scores and light curves."""

@@ -134,7 +134,7 @@ def write_ids(
 
 
 def _write(table: pd.DataFrame, path: Path, extension: str, label: str) -> None:
-    """Write a table; ``label`` is the name of the dataset in an HDF5 file."""
+    """Write a table to a file. ``label`` is the name of the dataset in an HDF5 file."""
     with files.replacing(path) as part:
         if extension == ".parquet":
             table.to_parquet(part, index=False)
@@ -228,14 +228,14 @@ def fetch_quadrants(
 
 
 def _path(folder: Path, query: FieldQuery, extension: str, ccd: int, quad: int) -> Path:
-    """Return the path of the file for a quadrant. HDF5 files have another name pattern in SCoPe."""
+    """Return the path of the file for a quadrant. As in SCoPe, the name depends on the format."""
     if extension == ".h5":
         return folder / f"data_ccd_{ccd:02}_quad_{quad}.h5"
     return folder / f"data_ccd_{ccd}_quad_{quad}_field_{query.field}{extension}"
 
 
 def _state(folder: Path, query: FieldQuery, extension: str) -> dict[str, Any]:
-    """Return the content of ``meta.json``, to which the quadrants of this query are added.
+    """Return the content of ``meta.json`` after adding the quadrants of this query.
 
     Raises AstrodomeError if the directory contains the results of a different query.
     """

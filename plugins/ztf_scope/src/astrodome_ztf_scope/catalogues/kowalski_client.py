@@ -25,7 +25,7 @@ CATALOGUES = {"query_type": "info", "query": {"command": "catalog_names"}}
 
 
 def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
-    """Return a penquins client for all instances that have a token, or for a single instance.
+    """Return a penquins client for all instances that have a token, or only for ``instance``.
 
     Raises AstrodomeError if no token is configured, or if the connection to an instance fails. The
     message does not contain the token.

@@ -1,4 +1,4 @@
-"""Sky positions: validation, separations, clustering and source names."""
+"""Validate sky positions, compute separations and clusters, and derive source names."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Commands of ``scope``: parse the arguments, call the library, show the result."""
+"""The commands of ``scope``, which parse the arguments and print the results of the library."""

@@ -92,7 +92,7 @@ def field_ids(
     *,
     quadrants: QuadrantOptions,
 ) -> None:
-    """Get the ids of all light curves in quadrants of a ZTF field, in ascending order."""
+    """Get the ids of all light curves in CCD quadrants of a ZTF field, in ascending order."""
     from ..catalogues import field_ids
     from ..catalogues.registry import open_catalogue
     from ..tables.table_io import file_extension

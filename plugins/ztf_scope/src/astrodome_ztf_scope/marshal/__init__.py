@@ -1,1 +1,1 @@
-"""Marshals: services that store sources with their classifications, annotations and comments."""
+"""Access to marshals, which store sources, classifications, annotations and comments."""

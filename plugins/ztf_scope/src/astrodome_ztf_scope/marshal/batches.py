@@ -68,7 +68,7 @@ class WriteResult(Generic[Item]):
 class BatchOutcome(compute.Outcome):
     """The number of items with each status.
 
-    ``unchanged`` items were compared with the marshal and required no change.
+    ``unchanged`` is the number of items that were compared with the marshal and required no change.
     """
 
     unchanged: int = 0
@@ -98,7 +98,7 @@ def process(
     """Call ``function`` for every item and yield the results.
 
     ``function`` receives an item and a writer, and returns the ``obj_id`` of the source. The groups
-    are processed in parallel; the items in a group are processed sequentially. Items that the
+    are processed in parallel, and the items in each group sequentially. Items that the
     journal records as completed are skipped unless ``recheck`` is True. If the marshal does not
     respond or the token is invalid, the remaining items fail, and no requests are sent for them.
     """

@@ -1,4 +1,4 @@
-"""Checks before an upload: groups, classes and instruments must exist on the marshal."""
+"""Check before an upload that groups, classes and instruments exist on the marshal."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ class DisagreementOptions:
     Two scores of the class ``tag`` disagree if one is greater than ``high`` and the other is at
     most ``low``. Only light curves with at least one score greater than ``score`` are compared.
 
-    The light curves are uploaded to the group ``group_id``, with annotations of the given
-    ``origin``. ``catalog`` is the catalogue from which the marshal loads the light curves.
+    The light curves are uploaded to the group ``group_id``, with annotations that have the
+    given ``origin``. ``catalog`` is the catalogue from which the marshal loads the light curves.
     ``period`` is the name of the feature column that contains the period.
     """
 

@@ -67,7 +67,7 @@ class Marshal(Protocol):
         ...
 
     def group(self, group_id: int) -> dict[str, Any] | None:
-        """Return a group with its ``id``, or None if it does not exist or is inaccessible."""
+        """Return a group as a mapping with the key ``id``, or None if it is not accessible."""
         ...
 
     def instruments(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Rate limiting for requests to a service."""
+"""Limit the rate of requests to a service."""
 
 from __future__ import annotations
 

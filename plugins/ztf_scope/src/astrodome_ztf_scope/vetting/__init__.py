@@ -1,1 +1,1 @@
-"""Vetting: accept, reject or relabel sources on a web page served on localhost."""
+"""Accept, reject or relabel sources on a web page that is served on localhost."""

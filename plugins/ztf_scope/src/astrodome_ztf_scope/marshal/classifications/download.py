@@ -1,4 +1,4 @@
-"""Download classifications for the rows of a table or for all sources in groups."""
+"""Download classifications for the rows in a table or for all sources in groups."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def select(
 def _mapped_columns(
     table: pd.DataFrame, names: Sequence[str], taxonomy_map: str, taxonomy_id: int | None
 ) -> list[LabelColumn]:
-    """Return the columns for the labels ``names``, or for all labels in the map."""
+    """Return the columns for ``names`` or, if it is empty, for all labels in the map."""
     targets = taxonomy_maps.read(taxonomy_map, taxonomy_id)
     for name in names:
         if name not in targets or name not in table:

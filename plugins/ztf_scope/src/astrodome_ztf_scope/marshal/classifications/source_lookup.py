@@ -83,10 +83,10 @@ def find_sources(
 ) -> list[SourceMatch]:
     """Find the source for every row, beginning with row ``start`` (counted from 0).
 
-    Sources are looked up by ``obj_id``. If this fails, the nearest source within ``radius`` arcsec
-    of the position is used. Rows that ``resume`` already contains are not looked up again.
-    ``on_match`` is called after each row. Raises AstrodomeError if the table has neither the column
-    ``obj_id`` nor the columns ``ra`` and ``dec``.
+    Sources are looked up by ``obj_id``. If no source with this name exists, the nearest source
+    within ``radius`` arcsec of the position is used. Rows that ``resume`` already contains are not
+    looked up again. ``on_match`` is called after each row. Raises AstrodomeError if the table has
+    neither the column ``obj_id`` nor the columns ``ra`` and ``dec``.
     """
     coordinates = positions.coordinates(table, origin)
     if "obj_id" not in table and coordinates is None:

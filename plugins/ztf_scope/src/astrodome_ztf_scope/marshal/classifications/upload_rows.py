@@ -32,7 +32,8 @@ class UploadOptions:
 
     ``threshold`` is the minimum probability of the uploaded classes. ``radius`` is the maximum
     separation between the position in a row and its source, in arcsec. ``max_hjd`` is the
-    heliocentric Julian date of the last uploaded epoch. ``limiting_mag`` is an AB magnitude.
+    maximum heliocentric Julian date of the uploaded epochs. ``limiting_mag`` is the limiting AB
+    magnitude.
     ``plots`` can contain ``time series`` and ``phase-folded``.
     """
 
