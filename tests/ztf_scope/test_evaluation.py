@@ -283,7 +283,7 @@ def test_the_report_shows_every_class_with_its_metrics_and_needs_no_other_file(
     vnv = json.loads((group / "xgb" / "vnv" / "42" / "metrics.json").read_text())["test"]
     assert by_tag["vnv"][2:4] == [str(vnv["positive"]), f"{vnv['f1']:.3f}"]
     assert by_tag["mean over the classes"][1] == f"{(mean + vnv['f1']) / 2:.3f}"
-    assert "1 run not finished" in text
+    assert "1 run is not finished" in text
     assert "agn" not in by_tag
     assert text.count("<svg") == 2
     assert all(address.startswith("#") for address in page.loads)

@@ -1,1 +1,1 @@
-"""Preprocessing of data sets, and training, prediction and evaluation of classifiers."""
+"""Preprocess data sets, and train, apply and evaluate classifiers."""

@@ -112,7 +112,8 @@ def _check(part: Path, about: dict[str, Any]) -> None:
     size = part.stat().st_size
     if size != int(about["size"]):
         raise AstrodomeError(
-            f"Incomplete download: received {size} of {about['size']} bytes.", "Try again."
+            f"Incomplete download: received {size} of {about['size']} bytes.",
+            "Download the file again.",
         )
     if wanted := about.get("md5Hash"):
         with part.open("rb") as file:
@@ -120,7 +121,7 @@ def _check(part: Path, about: dict[str, Any]) -> None:
         if base64.b64decode(wanted) != found:
             raise AstrodomeError(
                 "The MD5 checksum of the downloaded file differs from the checksum in the bucket.",
-                "Try again.",
+                "Download the file again.",
             )
 
 

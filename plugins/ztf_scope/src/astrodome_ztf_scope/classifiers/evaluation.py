@@ -155,7 +155,7 @@ def _read(
     data: datasets.DataSet | pd.DataFrame | str | os.PathLike[str],
     entry: ClassConfig,
 ) -> datasets.DataSet:
-    """Return the data set. Only the required columns are read from a file."""
+    """Return the data set. If it is a file, only the required columns are read."""
     if isinstance(data, datasets.DataSet | pd.DataFrame):
         return datasets.as_dataset(data)
     path = Path(data).expanduser()

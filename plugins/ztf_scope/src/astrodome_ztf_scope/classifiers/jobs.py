@@ -1,4 +1,4 @@
-"""Training jobs, and the options that determine their results."""
+"""Define training jobs and the options that determine their results."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TrainingOptions:
     plot_model : bool
         Whether to write a list of the network layers to a text file.
     jobs : int
-        Maximum number of processes, or 0 for one process per CPU.
+        Maximum number of processes; 0 means one process per CPU.
     environment : mapping
         Environment variables for the training processes.
     """

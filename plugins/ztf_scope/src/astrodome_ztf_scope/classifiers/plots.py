@@ -110,7 +110,7 @@ def panels(runs: Sequence[ScoredSources], trained: Sequence[tuple[pd.DataFrame, 
 
 
 def roc(axes: Axes, runs: Sequence[ScoredSources]) -> None:
-    """Plot the ROC curves, with a logarithmic axis because most sources are negative."""
+    """Plot the ROC curves. The x axis is logarithmic, because most sources are negative."""
     least = 1e-2
     for run in runs:
         false, true, _ = roc_curve(run.target, run.score)

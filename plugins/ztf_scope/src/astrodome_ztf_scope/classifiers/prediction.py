@@ -189,7 +189,7 @@ def predict_files(
 
 
 def count_rows(input_files: Sequence[Path]) -> int | None:
-    """Return the total number of rows, or None if not all of the files are Parquet files."""
+    """Return the total number of rows, or None if some of the files are not Parquet files."""
     known = [f for f in input_files if datasets.is_parquet(f) and f.is_file()]
     if len(known) < len(input_files):
         return None
@@ -202,7 +202,7 @@ def count_rows(input_files: Sequence[Path]) -> int | None:
 def _result(
     out: Path, task: partitions.PredictionTask, *, existing: bool = False
 ) -> PredictionResult:
-    """Return the number of rows and missing scores, based on the statistics in the output file."""
+    """Create the result from the row and null counts in the metadata of the output file."""
     metadata = pq.read_metadata(out)
     unusable = dict.fromkeys(task.columns, 0)
     for number in range(metadata.num_row_groups):

@@ -44,7 +44,7 @@ def collect(group: Path) -> tuple[list[RunResult], int]:
     Raises AstrodomeError if the group contains no finished run.
     """
     if not group.is_dir():
-        raise errors.not_found(group, "Train a group: scope train.", kind="Folder")
+        raise errors.not_found(group, "Train models first: scope train", kind="Folder")
     found = []
     for trained in trained_models.finished_runs(group):
         run, config = trained_models.read(trained.path)

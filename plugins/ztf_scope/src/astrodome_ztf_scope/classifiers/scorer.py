@@ -88,7 +88,7 @@ class Scorer:
     def score(self, data: datasets.DataSet, merge: MergeMethod | None = None) -> pa.Table:
         """Return a table with the copied columns and the scores.
 
-        A score is null if a required feature is missing, which is a feature that is not imputed. If
+        A score is null if a required feature (a feature that is not imputed) is missing. If
         ``merge`` is given, the table also contains one column per class with the mean or maximum
         score of its models.
         """

@@ -31,7 +31,7 @@ SCOPE_FILE = re.compile(
     r"(?P<tag>.+)\.(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)(?P<extension>\.(h5|json|index))"
 )
 ALGORITHMS = {".h5": "dnn", ".json": "xgb", ".index": "dnn"}
-"""Algorithm for each file extension of SCoPe model files."""
+"""Algorithm for each file extension that SCoPe model files can have."""
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,8 @@ def update(merged: pd.DataFrame, training_set: str | Path | None, prefix: str) -
     """Write a copy of the training set that includes the rows returned by :func:`merge`.
 
     Existing rows with the same ``ztf_id`` are replaced, but their ``obj_id`` and dmdt image are
-    kept. The file name of the copy is the file name of the training set with a prefix.
+    kept. The file name of the copy consists of ``prefix``, an underscore and the file name of the
+    training set.
     """
     if not training_set:
         raise InvalidInputError(

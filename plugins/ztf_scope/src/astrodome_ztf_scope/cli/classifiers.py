@@ -176,7 +176,7 @@ def report(
     ),
     as_json: Json = False,
 ) -> None:
-    """Write a self-contained HTML report about a group of runs."""
+    """Write a self-contained HTML report on a group of runs."""
     from ..classifiers import report as reports
 
     console.show_one({"report": str(reports.write(path_models / group, out))}, as_json=as_json)

@@ -84,7 +84,7 @@ class DataOptions(OptionGroup, panel=DATA):
 
 
 class TrainingClassOptions(OptionGroup, panel=LEARNING):
-    """Options that override values with the same names in the entry for each class."""
+    """Options that override values with the same names in the configuration for each class."""
 
     threshold: Number = option(
         None, "Rows with a label above this value are positive examples.", panel=CLASS
@@ -169,7 +169,7 @@ class NetworkOptions(OptionGroup, panel=LEARNING):
 
 
 class SearchOptions(OptionGroup, panel=LEARNING):
-    """Options for the parameter search of the boosted trees."""
+    """Options for the parameter search for boosted trees."""
 
     search: Switch = option(
         None,

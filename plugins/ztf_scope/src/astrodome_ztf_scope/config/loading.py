@@ -1,4 +1,4 @@
-"""Read SCoPe's ``config.yaml``, in the 2022 layout or in the current layout.
+"""Read a SCoPe configuration file (``config.yaml``) in the 2022 layout or the current layout.
 
 Each section combines settings from several sources. In descending order of precedence, these are
 environment variables, the file given with ``--config``, ``./config.yaml``, the per-user
@@ -37,9 +37,10 @@ class ScopeConfig:
     training : TrainingSettings
         Data set, classes, and parameters shared by all classes.
     feature_sets : dict of str to FeatureSet
-        Feature sets by name.
+        Feature sets, keyed by name.
     feature_stats : dict of str to FeatureStats
-        Feature statistics by feature name, without the suffix for the period-finding algorithm.
+        Feature statistics, keyed by feature name without the suffix for the period-finding
+        algorithm.
     taxonomy : TaxonomyNode
         Root node of the taxonomy.
     origin : str
@@ -60,7 +61,7 @@ class ScopeConfig:
 
     @property
     def classes(self) -> dict[str, ClassConfig]:
-        """Configured classes by tag."""
+        """Configured classes, keyed by tag."""
         return self.training.classes
 
     def select(self, tags: Iterable[str] = ()) -> dict[str, ClassConfig]:
@@ -117,7 +118,7 @@ def load_config(path: str | os.PathLike[str] | None = None) -> ScopeConfig:
 
 
 def from_settings(found: settings.Settings) -> ScopeConfig:
-    """Build the configuration from the layers of the settings."""
+    """Build and validate the configuration from the settings of all sources."""
     for origin, layer in found.layers:
         _reject_misspelled(layer, origin)
     training = found.section("training", TrainingSettings)
@@ -178,7 +179,7 @@ def _check_features(
         if entry.features not in sets:
             raise AstrodomeError(
                 f"{found.values('training')['classes'][1]}: 'training.classes.{tag}.features': "
-                f"unknown feature set '{entry.features}', expected one of {', '.join(sets)}."
+                f"unknown feature set '{entry.features}': expected one of {', '.join(sets)}."
             )
         if not sets[entry.features]:
             raise AstrodomeError(

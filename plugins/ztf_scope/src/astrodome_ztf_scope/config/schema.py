@@ -25,7 +25,7 @@ Steps = tuple[int, int, int]
 
 
 class ClassConfig(Section):
-    """Training parameters for the binary classifier of one class, with SCoPe's default values."""
+    """Training parameters for the classifier for one class, with the default values of SCoPe."""
 
     label: str
     """Column in the data set that contains the probability of the class."""
@@ -87,7 +87,7 @@ class ClassConfig(Section):
 
 
 class DnnSettings(Section):
-    """Section ``training.dnn``: network architecture, which is the same for all classes."""
+    """Section ``training.dnn``: settings for the network, which are the same for all classes."""
 
     dense_branch: bool = True
     conv_branch: bool = True
@@ -110,8 +110,8 @@ class SearchGrid(Section):
 class BoostingParameters(Section):
     """XGBoost training parameters that are not in the parameter grid.
 
-    ``eta`` lists the learning rates for the parameter search. Without a search, the first one is
-    used.
+    ``eta`` lists the learning rates for the parameter search. If no search is performed, the first
+    learning rate is used.
     """
 
     eta: tuple[float, ...] = (0.3, 0.2, 0.1, 0.05)

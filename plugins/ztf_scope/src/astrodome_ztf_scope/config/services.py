@@ -21,7 +21,10 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class ServiceSettings(Section):
-    """URL and token of a service. SCoPe specifies the URL as protocol, host and port."""
+    """URL and token of a service.
+
+    SCoPe configuration files specify the URL as protocol, host and port.
+    """
 
     protocol: Protocol = "https"
     """Protocol of the URL. Not used if url is set."""
@@ -162,7 +165,7 @@ def secrets(path: Path = SECRETS) -> dict[str, Any]:
     """Return the entries in ``secrets.json``, keyed by service.
 
     The result is empty if the file does not exist. Raises AstrodomeError if the content is not a
-    JSON object; the message does not contain the content.
+    JSON object; the error message does not include the content, because it may be secret.
     """
     if not path.is_file():
         return {}

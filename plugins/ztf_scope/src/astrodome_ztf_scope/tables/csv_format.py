@@ -142,7 +142,7 @@ def _decimal(rows: list[str]) -> str:
 def blocks(
     path: Path, columns: list[str], start: int, lost: dict[str, str] | None
 ) -> Iterator[tuple[pa.Table, int]]:
-    """Yield each chunk of rows with the number of its first row, starting at row ``start``.
+    """Yield chunks of rows with the number of their first row, beginning at row ``start``.
 
     Column types are inferred separately for each chunk. ``lost`` has the same meaning as in
     :class:`.ValueOrigin`.

@@ -61,7 +61,7 @@ def names(path: Path) -> list[str]:
 def blocks(
     path: Path, names: list[str], rows: int, start: int
 ) -> Iterator[tuple[pa.Table, NDArray[np.float32] | None]]:
-    """Yield the columns and dmdt images in chunks of ``rows`` rows, starting at row ``start``."""
+    """Yield the columns and dmdt images in chunks of ``rows`` rows, beginning at row ``start``."""
     with h5py.File(path) as file:
         columns = _columns(file, path, set(names))
         images = _images(file, path) if "dmdt" in names else None
@@ -160,8 +160,8 @@ def _images(file: h5py.File, path: Path) -> NDArray[np.float32]:
     if not _is_pickled(data):
         if data.shape[1:] not in (dmdt_column.SHAPE, (*dmdt_column.SHAPE, 1)):
             raise AstrodomeError(
-                f"{path}: the dmdt images have {' x '.join(map(str, data.shape[1:]))} pixels, "
-                "expected 26 x 26."
+                f"{path}: the dmdt images have {' x '.join(map(str, data.shape[1:]))} pixels: "
+                "expected 26 x 26 pixels."
             )
         images: NDArray[np.float32] = data[:].astype(np.float32).reshape(-1, *dmdt_column.SHAPE)
         return np.nan_to_num(images)

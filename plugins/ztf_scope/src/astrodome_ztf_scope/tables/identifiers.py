@@ -66,7 +66,7 @@ class ValueOrigin:
         )
 
     def report_lost(self, column: str, number: int, value: object) -> None:
-        """Add a message about an identifier that lost digits to ``lost``, or raise it as error."""
+        """Add a message about lost digits to ``lost``, or raise AstrodomeError."""
         message = (
             f"{self.path}: row {self.row + number}, column '{column}': the identifier {value} was "
             "stored as a floating-point number, so its last digits are lost"

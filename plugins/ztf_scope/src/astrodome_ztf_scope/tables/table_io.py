@@ -166,7 +166,8 @@ def require_writer(extension: str) -> None:
         except ImportError as error:
             raise AstrodomeError(
                 "Writing HDF5 files requires PyTables.",
-                "Run: pip install 'astrodome-ztf-scope[hdf5]', or choose the format parquet.",
+                "Run: pip install 'astrodome-ztf-scope[hdf5]', or choose another format, for "
+                "example parquet.",
             ) from error
 
 

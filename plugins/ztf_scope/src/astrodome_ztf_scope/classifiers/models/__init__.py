@@ -1,1 +1,1 @@
-"""Classifiers: a two-branch neural network and boosted trees."""
+"""Classifiers that are based on a two-branch neural network and on boosted trees."""

@@ -1,4 +1,4 @@
-"""Convolution branch of the neural network, for prediction on CPUs without Keras.
+"""Convolution branch of the neural network, for prediction on CPUs without using Keras.
 
 The network has four separable 3 x 3 convolutions on images with 26 x 26 pixels. For such small
 images, general-purpose implementations spend most of the time on copying data. This module

@@ -100,10 +100,10 @@ class DnnClassifier:
         )
 
     def load(self, path: Path, config: Mapping[str, Any]) -> None:
-        """Load the weights from a run folder, or from a Keras or SCoPe file, without Keras.
+        """Load the weights from a run folder, a Keras file or a SCoPe model file.
 
-        Raises AstrodomeError if the file does not exist, or if the features or branches do not
-        match.
+        Keras is not required. Raises AstrodomeError if the file does not exist, or if its features
+        or branches differ from the configuration.
         """
         self.weights, self.threads = _read(path, config), _threads(config)
 

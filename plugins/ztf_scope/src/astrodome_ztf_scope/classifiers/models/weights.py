@@ -1,4 +1,4 @@
-"""Read the weights of a neural network from Keras or SCoPe model files, without Keras."""
+"""Read the weights of a neural network from Keras or SCoPe model files, without using Keras."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class NetworkWeights:
 
     @classmethod
     def from_layers(cls, layers: Iterable[Sequence[Any]]) -> NetworkWeights:
-        """Create the weights from the arrays for each layer, in order.
+        """Create the weights from the arrays for each layer, in layer order.
 
         Raises ValueError if the arrays do not match the network architecture.
         """

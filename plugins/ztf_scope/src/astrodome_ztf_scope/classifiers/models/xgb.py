@@ -106,7 +106,8 @@ class XgbClassifier:
     def load(self, path: Path, config: Mapping[str, Any]) -> None:
         """Load the trees from a run folder or a SCoPe model (a ``.json`` and a ``.params`` file).
 
-        Raises AstrodomeError if the file does not exist, or if the features do not match.
+        Raises AstrodomeError if the file does not exist, or if its features differ from the
+        configuration.
         """
         file = path / WEIGHTS if path.is_dir() else path
         booster = read(file)
@@ -141,10 +142,10 @@ class XgbClassifier:
 
 
 def read(file: Path) -> xgb.Booster:
-    """Read trees from a ``.ubj`` or ``.json`` file, and the ``.params`` file if it exists.
+    """Read boosted trees from a ``.ubj`` or ``.json`` file.
 
-    Raises AstrodomeError if the file does not exist, or if it is not an XGBoost model that predicts
-    probabilities.
+    If a ``.params`` file with the same name exists, it is also read. Raises AstrodomeError if the
+    file does not exist, or if it is not an XGBoost model that predicts probabilities.
     """
     if not file.is_file():
         raise errors.not_found(file, "Train a model first.", kind="Model")
@@ -177,7 +178,7 @@ def read(file: Path) -> xgb.Booster:
 
 
 def save(booster: xgb.Booster, file: Path) -> None:
-    """Write the trees in the format of the file extension, ``.json`` or ``.ubj``."""
+    """Write the trees in the format given by the file extension, ``.json`` or ``.ubj``."""
     # If the disk is full, Booster.save_model raises an error that contains a C++ stack trace.
     form = "json" if file.suffix == ".json" else "ubj"
     files.write_bytes(file, bytes(booster.save_raw(form)))
@@ -252,7 +253,7 @@ def _earlier(config: Mapping[str, Any]) -> xgb.Booster | None:
 
 
 def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.intp] | None:
-    """Return the position of each model feature in ``names``, or None if the orders are equal.
+    """Return the index of each model feature in ``names``, or None if the orders are equal.
 
     SCoPe models contain column names, which include the suffix for the period-finding algorithm.
     """
@@ -278,7 +279,7 @@ def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.int
 
 
 def _find(column: str, names: Sequence[str]) -> int:
-    """Return the position of the feature in a column, or -1 if it is not found."""
+    """Return the index of the feature that a column contains, or -1 if no feature matches."""
     if column in names:
         return names.index(column)
     stems = [name for name in names if column.startswith(f"{name}_")]

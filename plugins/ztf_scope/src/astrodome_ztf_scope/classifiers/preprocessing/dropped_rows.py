@@ -1,4 +1,4 @@
-"""Count and explain the rows in a data set that are not used to train a class."""
+"""Count the rows that are not used to train a classifier, and describe the reasons."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def reasons(data: DataSet, features: FeatureSet) -> list[dict[str, Any]]:
 
     Each record contains the column name (``column``) and the numbers of rows in which the feature
     is missing (``missing``) or infinite (``infinite``). Values too large for float32 are counted as
-    infinite. Imputed features are not included, because missing and infinite values are imputed.
+    infinite. Imputed features are not included, because their missing and infinite values are
+    imputed.
     """
     columns = find(features.required, list(data.table.columns), data.path)
     values = raw_numbers(data.table, columns, data.path)

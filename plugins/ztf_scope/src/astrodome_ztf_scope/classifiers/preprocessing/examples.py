@@ -28,7 +28,7 @@ class LabelledExamples:
     features : numpy.ndarray
         Imputed and scaled features, with shape (N, F) and dtype float32.
     dmdt : numpy.ndarray or None
-        Images with shape (N, 26, 26) and dtype float32, or None if there are no images.
+        Images with shape (N, 26, 26) and dtype float32, or None if the data set has no images.
     target : numpy.ndarray
         Labels with shape (N,) and dtype float32. Each label is 0 or 1.
     weight : numpy.ndarray
@@ -51,7 +51,7 @@ class PreparedDataSet:
     Attributes
     ----------
     parts : mapping of str to LabelledExamples
-        Examples by subset: ``train``, ``validation``, ``test`` and ``dropped``. The subset
+        Examples, keyed by subset (``train``, ``validation``, ``test`` or ``dropped``). The subset
         ``dropped`` contains the training rows that were removed to balance the labels.
     split : DataSplit
         Row positions of each subset.

@@ -29,7 +29,7 @@ FEW = 512
 TREES = 1 << 25
 """Maximum total size of the cached k-d trees, in bytes."""
 BLOCK = 4096
-"""Number of rows that are imputed at once."""
+"""Number of rows in each batch that is imputed."""
 
 
 class NeighbourImputer:
@@ -123,7 +123,7 @@ class NeighbourImputer:
 
 
 def _smallest(far: Floats, who: NDArray[np.intp], k: int) -> tuple[Floats, NDArray[np.intp]]:
-    """Return the ``k`` smallest distances in each row and their indices, in arbitrary order."""
+    """Return the ``k`` smallest distances in each row and their row indices, in arbitrary order."""
     if far.shape[1] <= k:
         return far, who
     nearest = np.argpartition(far, k - 1, axis=1)[:, :k]

@@ -35,8 +35,8 @@ class FeatureTransform:
 
     ``column`` is the column name in the data set, and ``feature`` is the feature name without the
     suffix for the period-finding algorithm. Missing values are replaced by ``fill`` before scaling.
-    ``fill`` is None for the imputation strategies ``regress`` (impute from the nearest neighbors)
-    and ``none`` (skip the row).
+    ``fill`` is None for the imputation strategy ``regress``, which uses the nearest neighbors, and
+    for the strategy ``none``, which skips rows with missing values.
     """
 
     column: str
@@ -174,7 +174,7 @@ class Preparation:
         return find({c.column: c.feature for c in self.columns}, available, path)
 
     def save(self, folder: Path) -> None:
-        """Write ``preparation.json`` and, if needed, ``imputation.npz`` with reference rows."""
+        """Write ``preparation.json``, and ``imputation.npz`` if there are reference rows."""
         if self.neighbours:
             with files.replacing(folder / NEIGHBOURS) as part, part.open("wb") as file:
                 np.savez(file, references=self.neighbours.references)
@@ -350,7 +350,7 @@ def _statistics(names: Sequence[str], values: Floats) -> dict[str, FeatureStats]
 
 
 def _scaled(column: FeatureTransform, scale: str, stats: FeatureStats | None) -> FeatureTransform:
-    """Return a copy of the transform with scaling, or the original if scaling is not possible."""
+    """Return a copy of the transform with scaling parameters, or the original if none exist."""
     if stats is None:
         return column
     if scale == "min_max":

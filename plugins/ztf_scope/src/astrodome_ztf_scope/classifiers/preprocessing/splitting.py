@@ -21,7 +21,7 @@ Mask = NDArray[np.bool_]
 POSITION = "position"
 """Value of ``group_by`` for grouping rows by sky position instead of by a column."""
 RADIUS = 2.0
-"""Maximum separation between light curves from the same source, in arcseconds."""
+"""Maximum separation between light curves of the same source, in arcseconds."""
 ROUNDING = 1e-6
 """Tolerance for labels outside the range 0 to 1, because averaged labels have rounding errors."""
 VARIABLE, NON_VARIABLE = "variable", "non-variable"
@@ -136,8 +136,8 @@ def source_numbers(data: DataSet, group_by: str) -> Rows | None:
 def labelled_rows(data: DataSet, entry: ClassConfig) -> tuple[Mask, Mask]:
     """Return a mask of the positive rows and a mask of the rows to use, both with shape (N,).
 
-    All rows are used, except for the class ``variable``: its rows must be either variable or
-    non-variable.
+    For the class ``variable``, only rows that are either variable or non-variable are used. For all
+    other classes, all rows are used.
     """
     positive: Mask = labels(data, entry.label) > entry.threshold
     if entry.label == VARIABLE:
