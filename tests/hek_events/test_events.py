@@ -114,7 +114,7 @@ def test_invalid_records_are_reported_and_the_others_stored(events, answer, make
     reasons = {
         "record 2": "missing kb_archivid",
         "ivo://a": "missing event_type",
-        "ivo://b": "invalid event_starttime: '2012-01-01T25:00:00'",
+        "ivo://b": "invalid event_starttime: expected ISO 8601, got '2012-01-01T25:00:00'",
         "ivo://c": "invalid event_endtime",
         "ivo://d": "invalid Unicode character in frm_name",
         "ivo://e": "invalid Unicode character in kb_archivid",

@@ -147,7 +147,7 @@ def _required(record: Mapping[str, Any], field: str) -> str:
     if text is None or not text.strip():
         raise ValueError(f"missing {field}")
     if not isinstance(record[field], str) and field not in TIME_COLUMNS:
-        raise ValueError(f"invalid {field}: expected text, got {text:.40}")
+        raise ValueError(f"invalid {field}: expected a string, got {text:.40}")
     if len(text) > MAX_KEY_LENGTH:
         raise ValueError(
             f"invalid {field}: expected at most {MAX_KEY_LENGTH} characters, got {len(text)}"
@@ -188,4 +188,4 @@ def parse_time(record: Mapping[str, Any], field: str) -> datetime:
     try:
         return times.naive(datetime.fromisoformat(text))
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"invalid {field}: {text!r:.40}") from error
+        raise ValueError(f"invalid {field}: expected ISO 8601, got {text!r:.40}") from error

@@ -103,8 +103,8 @@ class AnomalyModel(Protocol):
 
         ``images`` contains the reconstructed images with shape (N, C, H, W), and ``mean`` contains
         latent vectors with shape (N, Z) that can be passed to ``generate``. Further values are
-        optional and have the shape (N, Z). This method is required only for models that declare the
-        verb ``reconstruct``.
+        optional and have the shape (N, Z). This method is required only if the ModelSpec declares
+        the verb ``reconstruct``.
         """
         ...
 
@@ -113,6 +113,6 @@ class AnomalyModel(Protocol):
 
         The attribute ``z_dim`` of the model is the dimension Z.
 
-        This method is required only for models that declare the verb ``generate``.
+        This method is required only if the ModelSpec declares the verb ``generate``.
         """
         ...

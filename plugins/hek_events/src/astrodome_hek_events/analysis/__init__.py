@@ -1,1 +1,1 @@
-"""Comparison of anomaly maps with HEK events."""
+"""Compare anomaly maps with HEK events."""

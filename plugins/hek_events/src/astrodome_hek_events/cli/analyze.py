@@ -110,7 +110,7 @@ def analyze(
     tolerance: float = option(
         180, "Maximum time difference between an image and its map, in seconds.", min=0
     ),
-    jobs: int = option(0, "Number of processes; 0 means one per CPU.", min=0),
+    jobs: int = option(0, "Number of processes; 0 means one per CPU core.", min=0),
     as_json: Json = False,
     *,
     results: ResultOptions,

@@ -37,7 +37,7 @@ Database = Annotated[
         "--db-connection-string",
         envvar="DB_CONNECTION_STRING",
         help="Database URL: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME "
-        "(default: a file in the --home folder).",
+        "(default: an SQLite file in the --home folder).",
     ),
 ]
 

@@ -1,1 +1,1 @@
-"""Storage of HEK events in SQLite or PostgreSQL."""
+"""Store HEK events in SQLite or PostgreSQL databases."""

@@ -1,1 +1,1 @@
-"""Plots, HTML reports and export files with events."""
+"""Create plots, HTML reports and export files for events."""

@@ -11,7 +11,8 @@ from astrodome.option_groups import Json as Json
 from astrodome.option_groups import OptionGroup, option
 
 Jobs = Annotated[
-    int, typer.Option(min=0, help="Number of images to process in parallel; 0 means one per CPU.")
+    int,
+    typer.Option(min=0, help="Number of images to process in parallel; 0 means one per CPU core."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing images.")]
 Wavelength = Annotated[

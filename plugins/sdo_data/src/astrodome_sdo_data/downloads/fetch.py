@@ -40,7 +40,7 @@ class FetchResult:
 
 @dataclass
 class _Task:
-    """Row of the plan for one image, and the parts to download: image, header, parameters.
+    """Row of the plan for one image, and flags for the parts to download.
 
     ``record`` contains the manifest values for the existing file, or None if no valid file exists.
     """
@@ -58,7 +58,7 @@ class _Task:
 
 
 class ImageFetcher:
-    """Downloader for the images in a plan. Several threads can share it."""
+    """Thread-safe downloader for the images in a plan."""
 
     def __init__(self, plan: DownloadPlan, journal: manifest.DownloadJournal) -> None:
         self.plan, self.journal = plan, journal
@@ -107,7 +107,7 @@ class ImageFetcher:
         return _Task(row, *(row[f"need_{part}"] for part in PARTS))
 
     def _check_existing(self, task: _Task) -> None:
-        """Verify an existing file, which another process may have downloaded meanwhile."""
+        """Verify an existing file, which another process may have downloaded in the meantime."""
         path = self.plan.folder / task.file_name
         is_planned = task.row["action"] == CHECK
         if is_planned or (task.image and path.exists()):

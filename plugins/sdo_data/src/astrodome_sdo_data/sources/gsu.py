@@ -93,7 +93,7 @@ def parse_header(content: bytes) -> dict[str, float]:
         raise AstrodomeError("Invalid image header: a value is missing or invalid.") from error
     if not all(map(math.isfinite, header.values())) or not header["CDELT"] > 0:
         raise AstrodomeError(
-            "Invalid image header: a value is not finite, or CDELT is not positive."
+            "Invalid image header: a value is NaN or infinite, or CDELT is not positive."
         )
     return header
 

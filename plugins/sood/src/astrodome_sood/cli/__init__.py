@@ -1,1 +1,1 @@
-"""Commands of ``sdo sood``: parse the arguments, call the library, show the result."""
+"""Commands of ``sdo sood``: parse the arguments, call the library, and show the result."""

@@ -141,7 +141,8 @@ def report(
         int,
         typer.Option(
             min=1,
-            help="Number of the most anomalous and of the least anomalous images to show.",
+            help="Number of images to show, both for the most anomalous and the least anomalous "
+            "images.",
         ),
     ] = 6,
     as_json: Json = False,

@@ -52,7 +52,7 @@ def describe(path: Path) -> dict[str, Any]:
     """Parse the metadata in a file name such as ``2012-03-07T000200__171__3.jpeg``.
 
     Return a dict with the keys ``path`` (absolute), ``t_obs`` (ISO 8601, UTC), ``wavelength`` (in
-    angstroms) and ``part`` (patch number or observable). Values missing in the name are None.
+    angstroms) and ``part`` (patch number or observable). Values that are not in the name are None.
     """
     name = parse_file_name(path)
     return {

@@ -119,7 +119,8 @@ def evaluate_models(
     """
     if not names:
         raise InvalidInputError(
-            "No models specified.", "Pass run folders, weights files, or the model name threshold."
+            "No models specified.",
+            "Specify run folders, weights files, or the model name threshold.",
         )
     config = configuration.load(file, overrides)
     devices = {f"devices.{key}": value for key, value in config.plain()["devices"].items()}

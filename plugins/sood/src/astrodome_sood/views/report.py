@@ -67,7 +67,7 @@ def write_report(
     pred_dirs : sequence of paths, optional
         Prediction folders. By default, all prediction folders in the run folder are used.
     count : int
-        Number of the most anomalous and of the least anomalous images to show.
+        Number of images to show, both for the most anomalous and the least anomalous images.
 
     Returns
     -------

@@ -76,7 +76,7 @@ def select(times: Times, channel: Channel, filters: FrameFilter, name: str = "")
                 raise AstrodomeError(f"{message}.")
             first, last = (f(times).astype("datetime64[s]") for f in (np.nanmin, np.nanmax))
             raise AstrodomeError(
-                f"{message} (frames before this filter: {before}).",
+                f"{message}, which was applied to {before} frames.",
                 f"The store contains frames from {first} to {last}.",
             )
     return rows
