@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astrodome import AstrodomeError
@@ -30,7 +30,6 @@ from sunpy.coordinates import (
     get_earth,
 )
 from sunpy.coordinates.wcs_utils import solar_wcs_frame_mapping
-from sunpy.map import GenericMap
 from sunpy.sun import constants
 from sunpy.sun.models import differential_rotation
 from sunpy.util import SunpyUserWarning
@@ -38,6 +37,9 @@ from sunpy.util import SunpyUserWarning
 from .formats import header
 from .metadata import FRAME
 from .times import parse_time, to_datetime64
+
+if TYPE_CHECKING:
+    from sunpy.map import GenericMap
 
 NEAR_EARTH = 0.02 * u.AU
 """Maximum distance from the Earth of an observer that is considered near the Earth.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astrodome import AstrodomeError
@@ -15,8 +15,6 @@ from astropy import units as u
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 from PIL import Image
-from sunpy.image.transform import affine_transform
-from sunpy.map import GenericMap, Map
 
 from .. import filenames
 from ..channels import CHANNELS, Channel, find_channel
@@ -24,6 +22,9 @@ from ..geometry import ImageGeometry
 from ..library_errors import converted_errors
 from ..metadata import COLUMNS, FRAME, find_row
 from . import header
+
+if TYPE_CHECKING:
+    from sunpy.map import GenericMap
 
 TILT = 0.1
 """Largest displacement at the image edge, in pixels, for which an image is not rotated."""
@@ -188,6 +189,8 @@ class SolarImage:
         return self._map(self.data)
 
     def _map(self, data: NDArray[Any]) -> GenericMap:
+        from sunpy.map import Map  # The import takes half a second.
+
         with converted_errors(NOT_SOLAR):
             return Map(data, header.for_sunpy(self.header, self.time, self.wavelength))
 
@@ -245,6 +248,8 @@ class SolarImage:
             reference = middle + matrix @ (reference - middle)
             with converted_errors("sunpy cannot rotate the image"):
                 inverse = np.linalg.inv(matrix)
+            from sunpy.image.transform import affine_transform
+
             # The border prevents rounding errors from moving edge pixels out of the image.
             data = affine_transform(np.pad(data, 1), inverse, order=order, missing=0)[1:-1, 1:-1]
         upright = {key: self.header[key] for key in self.header if key not in ROTATION}

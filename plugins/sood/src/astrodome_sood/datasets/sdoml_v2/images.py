@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -24,12 +25,32 @@ from .. import scaling
 from .chunks import ChunkCache, invalid, read_frames, reading_threads, release_memory_early
 from .frames import ChunkKey, FrameIndex
 from .selection import parse_duration
+from .store import ChannelFrames
 
 SHUFFLED_CHUNKS = 6
 """Maximum number of chunks whose frames are shuffled together."""
 MAX_PREPARED_BYTES = 64 * 2**20
 """Maximum size in bytes of the prepared frames in memory."""
 NOT_FINITE = "The image contains NaN or infinite pixels."
+
+
+def prepare_chunk(
+    arrays: Sequence[ChannelFrames],
+    rows_by_chunk: Mapping[ChunkKey, Sequence[int]],
+    size: int,
+    mask_radius: float | None,
+    key: ChunkKey,
+) -> Tensor:
+    """Return the prepared frames in a chunk. Raises AstrodomeError if a frame is invalid."""
+    array, rows = arrays[key[0]], rows_by_chunk[key]
+    frames = read_frames(array, key[1], rows)
+    if (bad := invalid(frames)).any():
+        raise AstrodomeError(
+            f"Frame {rows[int(bad.nonzero()[0])]} of {array.name} contains NaN or infinite pixels.",
+            "Set data.sdo_ml_v2.check_frames to true to skip invalid frames.",
+        )
+    mask = scaling.disk_mask(frames.shape[-1], mask_radius) if mask_radius else None
+    return scaling.prepare(frames, array.channel, size, mask)
 
 
 class StoreImages:
@@ -53,7 +74,9 @@ class StoreImages:
         self._threads = reading_threads(largest, data.num_data_loader_workers)
         release_memory_early()
         cached = 2 * self._together * per_image + self._threads
-        self._cache = ChunkCache(self._prepare_chunk, cached, self._threads)
+        # A method would refer to this object, which would keep the cache in memory after use.
+        prepare = partial(prepare_chunk, frames.arrays, self._rows, size, self._mask_radius)
+        self._cache = ChunkCache(prepare, cached, self._threads)
         self._cache.expect(self._rows)
 
     def __len__(self) -> int:
@@ -80,19 +103,6 @@ class StoreImages:
         channels = self.frames.row.shape[1]
         result: NDArray[np.float32] = torch.stack(frames).unflatten(0, (-1, channels)).numpy()
         return result
-
-    def _prepare_chunk(self, key: ChunkKey) -> Tensor:
-        array, rows = self.frames.arrays[key[0]], self._rows[key]
-        frames = read_frames(array, key[1], rows)
-        if (bad := invalid(frames)).any():
-            raise AstrodomeError(
-                f"Frame {rows[int(bad.nonzero()[0])]} of {array.name} contains NaN or infinite "
-                "pixels.",
-                "Set data.sdo_ml_v2.check_frames to true to skip invalid frames.",
-            )
-        radius = self._mask_radius
-        mask = scaling.disk_mask(frames.shape[-1], radius) if radius else None
-        return scaling.prepare(frames, array.channel, self.size, mask)
 
     def order(self, random: torch.Generator) -> list[int]:
         """Return the image indices in random order for one epoch, shuffled in groups of chunks."""
