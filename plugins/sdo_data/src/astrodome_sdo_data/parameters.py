@@ -53,7 +53,7 @@ def from_xml(document: bytes) -> NDArray[np.float32]:
         )
     x, y = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     if set(zip(x.tolist(), y.tolist(), strict=True)) != set(np.ndindex(SIDE, SIDE)):
-        raise AstrodomeError("Invalid image parameters: duplicate or missing cells.")
+        raise AstrodomeError("Invalid image parameters: a cell is missing or duplicated.")
     cube = np.empty((SIDE, SIDE, len(NAMES)), np.float32)
     cube[x, y] = table[:, 2:]
     return cube

@@ -114,7 +114,7 @@ class SyntheticAnomalies:
         if unknown := sorted(set(kinds) - set(KINDS)):
             raise InvalidInputError(
                 f"Unknown type of anomaly '{unknown[0]}'.",
-                f"Types of anomalies: {', '.join(KINDS)}.",
+                f"Supported types: {', '.join(KINDS)}.",
             )
         self.images, self.seeds = images, list(seeds)
         self._image = lru_cache(CACHED_IMAGES)(images.__getitem__)

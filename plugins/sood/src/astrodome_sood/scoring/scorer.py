@@ -81,7 +81,7 @@ def pixel_mode(backend: Any, model: str, mode: str) -> str:
     if modes and mode not in modes:
         raise InvalidInputError(
             f"Unknown type of pixel score '{mode}'.",
-            f"Types that {model} supports: {', '.join(modes)}.",
+            f"Supported types for {model}: {', '.join(modes)}.",
         )
     return mode if modes else ""
 

@@ -99,7 +99,7 @@ def parse_times(values: Sequence[Any], name: str = "") -> Times:
         isot = np.char.replace(np.asarray(utc.isot, dtype=str), ":60.", ":59.")
         found[tai] = isot.astype("datetime64[ms]")
     if len(found) and np.isnat(found).all():
-        raise AstrodomeError(f"{name} has no valid {T_OBS}: the first value is '{texts[0]}'.")
+        raise AstrodomeError(f"{name} contains no valid {T_OBS}: the first value is '{texts[0]}'.")
     return found
 
 
