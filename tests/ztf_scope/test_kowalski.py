@@ -159,7 +159,7 @@ def test_the_error_for_an_unknown_catalogue_contains_similar_names(
     store.store("ZTF_sources_20210401", [star(1, 1, 5)])
     with pytest.raises(AstrodomeError) as failed:
         list(Client().find("sources", {}))
-    assert f"has the catalogue {SOURCES}" in str(failed.value)
+    assert f"'{SOURCES}' not found in any Kowalski instance" in str(failed.value)
     assert "ZTF_sources_20210401" in failed.value.hint
 
 

@@ -215,7 +215,7 @@ def test_other_commands_check_their_group_before_the_first_change(
         ["taxonomy", "post", "-group_ids", "999", "-token", TOKEN],
     ):
         refused = scope(*command)
-        assert refused.code == 2 and "Group 999: not found" in refused.err
+        assert refused.code == 2 and "Group 999 not found" in refused.err
     assert fritz.count("sources") == 1 and fritz.count("taxonomies") == 1
     assert not fritz.count("annotations")
 
