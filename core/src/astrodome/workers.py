@@ -39,7 +39,7 @@ class Pool:
         """Raise AstrodomeError if the pool can no longer return results."""
 
     def interrupt(self, running: Collection[Future[Any]]) -> None:
-        """After Ctrl-C, wait a few seconds for running items, and then abandon them."""
+        """Wait a few seconds after Ctrl-C for the calls in progress, and then abandon them."""
         _wait_for(running, GRACE)
         self._wait = False
 

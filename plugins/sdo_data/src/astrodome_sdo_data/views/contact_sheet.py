@@ -39,7 +39,8 @@ def make_contact_sheet(
     output : path, optional
         Path of the PNG or JPEG file to write. By default, no file is written.
     max_images : int
-        Maximum number of images, which are evenly spaced. 0 means no limit.
+        Maximum number of images. If there are more, evenly spaced images are selected. 0 means
+        no limit.
     columns : int
         Number of columns. 0 means one column per wavelength, or a square layout if there is only
         one wavelength.

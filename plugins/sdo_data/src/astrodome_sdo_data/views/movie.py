@@ -53,7 +53,8 @@ def make_movie(
     output : path
         Path of the GIF or MP4 file to write. MP4 requires ffmpeg.
     max_frames : int
-        Maximum number of frames, which are evenly spaced. 0 means no limit.
+        Maximum number of frames. If there are more images, evenly spaced images are selected.
+        0 means no limit.
     fps : float
         Frames per second.
     jobs : int

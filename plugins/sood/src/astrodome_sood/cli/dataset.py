@@ -15,7 +15,7 @@ dataset = typer.Typer(no_args_is_help=True, help="Show or build an SDO ML v2 sto
 
 
 class LayoutOptions(OptionGroup):
-    """Options for the layout of a store; see :class:`..datasets.sdoml_v2.build.StoreLayout`."""
+    """Options for the layout of a store; see ``sdoml_v2.build.StoreLayout``."""
 
     size: int = option(512, "Width and height of the frames, in pixels.", min=16)
     chunk: int = option(12, "Number of frames in a chunk.", min=1)

@@ -141,8 +141,7 @@ def report(
         int,
         typer.Option(
             min=1,
-            help="Number of images to show, both for the most anomalous and the least anomalous "
-            "images.",
+            help="Number of the most anomalous images to show, and of the least anomalous images.",
         ),
     ] = 6,
     as_json: Json = False,

@@ -150,7 +150,7 @@ def evaluate_models(
 def _load_models(
     names: Sequence[str], file: Path | None, overrides: dict[str, Any]
 ) -> tuple[list[EvaluatedModel], dict[str, int]]:
-    """Load the models, and return them in the given order, and the image size of each network.
+    """Load the models. Return them in the given order, with the image size of each network.
 
     Models without weights use the image size of the networks, so they are loaded last.
     """

@@ -93,10 +93,10 @@ def write(
 
 
 def panels(runs: Sequence[ScoredSources], trained: Sequence[tuple[pd.DataFrame, int]]) -> str:
-    """Plot the curves for all runs of a class, and return an SVG image with four panels.
+    """Plot the training curves and scores for all runs of a class as an SVG image with four panels.
 
     For each run, ``trained`` contains a table with the metrics per epoch or boosting round, and the
-    color index of the curve.
+    number of the curve's color in the palette.
     """
     defined = [run for run in runs if run.both_labels]
     with mpl.style.context(DARK):

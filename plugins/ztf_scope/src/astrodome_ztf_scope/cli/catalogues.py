@@ -69,7 +69,8 @@ def field_ids(
     output: str = typer.Argument(
         "",
         metavar="[OUTPUT|CATALOG]",
-        help="Output file or folder, or name of the catalogue. By default, the ids are printed.",
+        help="Output file or folder for the ids, which are printed by default. The name of the "
+        "catalogue to query is also accepted here.",
     ),
     multi_quads: bool = option(False, "Write one file per quadrant, even for a single quadrant."),
     output_dir: Path | None = option(

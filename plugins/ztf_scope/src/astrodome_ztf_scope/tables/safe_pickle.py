@@ -89,7 +89,9 @@ class _Reader(pickle.Unpickler):
             ("pandas._libs.missing", "NA"): None,
         }
         if (module, name) not in known:
-            raise pickle.UnpicklingError(f"the pickle calls {module}.{name}")
+            raise pickle.UnpicklingError(
+                f"the pickle refers to {module}.{name}, which is not allowed"
+            )
         return known[module, name]
 
 

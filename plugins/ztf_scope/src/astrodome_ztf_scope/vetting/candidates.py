@@ -73,7 +73,7 @@ class Candidates:
         }
 
     def _curves(self, row: Candidate) -> tuple[list[dict[str, Any]], str]:
-        """Return the light curves of a source or, if there are none, the reason.
+        """Return the light curves of a source, and the reason if no light curves are available.
 
         There is one light curve per band, with points of the form [HJD, magnitude, error]. The
         reason is an empty string if light curves are available.
