@@ -56,7 +56,7 @@ class RemoteFile:
 
 
 class ArchiveClient:
-    """Client for the three archives whose URLs are given in the settings."""
+    """Client for the NASA and NOAA archives of GOES X-ray data. The settings contain their URLs."""
 
     def __init__(self, settings: GoesSettings) -> None:
         self.settings = settings

@@ -29,7 +29,7 @@ MAX_PAGES = 1000
 
 
 class HekUnreachableError(AstrodomeError):
-    """Raised if no connection to HEK can be established. Smaller requests would fail as well."""
+    """Raised if no connection to HEK can be established, so that retries are useless."""
 
 
 class HekClient:

@@ -141,7 +141,7 @@ def report(
         int,
         typer.Option(
             min=1,
-            help="Number of the most anomalous images to show, and of the least anomalous images.",
+            help="Number of images in each of two lists: the most and the least anomalous images.",
         ),
     ] = 6,
     as_json: Json = False,

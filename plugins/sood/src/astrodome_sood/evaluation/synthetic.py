@@ -64,7 +64,7 @@ def replace(image: Array, other: Array, random: np.random.Generator) -> Array:
 
 
 def brighten(image: Array, other: Array, random: np.random.Generator) -> Array:
-    """Brighten the image, similar to a flare.
+    """Brighten the image to simulate a flare.
 
     The difference between each intensity and the maximum is reduced by 30 to 70 %.
     """

@@ -77,8 +77,8 @@ class DataOptions(OptionGroup, panel=DATA):
     def uses_configured_stats(self) -> bool:
         if self.feature_stats not in (None, "config"):
             raise InvalidInputError(
-                f"Invalid --feature-stats '{self.feature_stats}': expected config.",
-                "With config, the statistics are read from feature_stats in the configuration.",
+                f"Invalid --feature-stats '{self.feature_stats}': expected 'config'.",
+                "With 'config', the statistics are read from feature_stats in the configuration.",
             )
         return self.feature_stats == "config"
 

@@ -32,7 +32,7 @@ state ``found``, the response was lost, but the change was found on the marshal.
 
 @dataclass
 class WriteRequest:
-    """A request that changes a marshal. In a dry run, it is not sent."""
+    """A request that modifies data on a marshal. In a dry run, it is not sent."""
 
     operation: str
     obj_id: str
