@@ -270,7 +270,7 @@ def test_classes_shows_the_trained_models(scope: Scope, stars: Path) -> None:
         (("--tag=e", "--scale-features=standardize"), 2, "'min_max' or 'median_std'"),
         (("--tag=e", "--batch-size=0"), 2, "Invalid argument 'batch_size'"),
         (("--tag=e", "--float-convert-types=64"), 2, "float_convert_types"),
-        (("--tag=e", "--feature-stats=mine"), 2, "expected config"),
+        (("--tag=e", "--feature-stats=mine"), 2, "expected 'config'"),
         (("--tag=e", "--optimizer=rmsprop"), 2, "'adam' or 'sgd'"),
         (("--tag=e", "--conv-branch=f", "--dense_branch=f"), 2, "At least one branch"),
         (("--tag=e", "--group-by=star"), 1, "no column 'star'"),
