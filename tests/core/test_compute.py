@@ -136,7 +136,7 @@ import sys, threading
 from astrodome import compute
 
 threading.Thread(target=threading.Event().wait, daemon=True).start()
-for result in compute.map(abs, map(int, sys.argv[2:]), jobs=int(sys.argv[1])):
+for result in compute.map(abs, map(int, sys.argv[2:]), jobs=int(sys.argv[1]), in_process=True):
     print(result.value)
 """
 

@@ -260,7 +260,7 @@ def test_calibrated_and_uncalibrated_images_are_not_mixed_in_a_folder(
     given = ("download", "--source=fido", f"--path={tmp_path / 'images'}", *span)
     data(*given).succeeded()
     other = data(*given, "--calibrate")
-    assert other.code == 2 and "(256 from fido): expected 256 calibrated from fido" in other.err
+    assert other.code == 2 and "expected 256 calibrated from fido, found 256 from fido" in other.err
 
 
 def test_a_source_without_calibration_refuses_the_option(

@@ -100,7 +100,7 @@ def test_a_run_is_not_resumed_with_other_settings_or_images(
     for number in range(3):
         sun.crop((0, 0, 64, 64)).save(tmp_path / f"{number}.png")
     other = sood("ce_vae", "train", "--data-dir", tmp_path, *args)
-    assert other.code == 1 and "other images" in other.err
+    assert other.code == 1 and "different images" in other.err
 
 
 def test_training_stops_if_the_validation_loss_no_longer_decreases(

@@ -304,6 +304,6 @@ def test_missing_or_invalid_input_is_an_error(scope: Scope, marshal: FakeServer)
     assert missing.code == 2 and "File not found: nowhere.csv" in missing.err
     Path("bad.csv").write_text("x,y\n1,2\n")
     neither = scope(*by_manual("-file", "bad.csv"))
-    assert neither.code == 2 and "bad.csv has no column 'obj_id'" in neither.err
+    assert neither.code == 2 and "has neither the column 'obj_id' nor the columns" in neither.err
     no_token = scope("download-classification", "-group_ids", "360")
     assert no_token.code == 2 and "secrets.json" in no_token.err

@@ -246,9 +246,9 @@ def test_a_service_that_always_fails_causes_one_error(
     marshal: FakeServer, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for fault, words in (
-        ("500", "with status 500"),
-        ("503", "with status 503"),
-        ("429 after 0", "with status 429"),
+        ("500", "returned status 500"),
+        ("503", "returned status 503"),
+        ("429 after 0", "returned status 429"),
         ("html", "instead of JSON"),
         ("cut", "cut"),
     ):

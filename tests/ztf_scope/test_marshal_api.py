@@ -118,7 +118,7 @@ STARS = pd.DataFrame({"ra": [10.0], "dec": [0.5], "period": [0.5], "variable": [
         ({"period": [-1.0]}, {}, r"invalid period '-1\.0'.*greater than 0"),
         ({"period": [0.0]}, {}, r"invalid period '0\.0'.*greater than 0"),
         ({"period": [np.inf]}, {}, "invalid period 'inf'"),
-        ({}, {"group_ids": 6}, "Group 6: not found"),
+        ({}, {"group_ids": 6}, "Group 6 not found"),
         ({}, {"group_ids": [5, "six"]}, "expected an integer or a sequence of integers"),
         ({}, {"taxonomy_id": 8}, "Taxonomy 8 not found"),
         ({}, {"classes": "Variable"}, "Class 'Variable' not found"),

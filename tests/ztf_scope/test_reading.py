@@ -346,7 +346,7 @@ def test_an_unreadable_file_is_one_short_error(tmp_path: Path, dataset: Files) -
     with pytest.raises(AstrodomeError, match=r"a\.csv is empty"):
         datasets.read_dataset(tmp_path / "a.csv")
     (tmp_path / "a.csv").write_text("ad,b\n1,2\n3\n")
-    with pytest.raises(AstrodomeError, match=r"a\.csv cannot be read: row 1 has 1 values, exp"):
+    with pytest.raises(AstrodomeError, match=r"a\.csv cannot be read: row 1 has 1 values inst"):
         datasets.read_dataset(tmp_path / "a.csv")
     with pytest.raises(AstrodomeError, match="not found"):
         datasets.read_dataset(tmp_path / "none.parquet")

@@ -214,7 +214,7 @@ def test_decisions_about_other_sources_are_an_error(
     ("said", "told"),
     [
         ({"number": 99, "action": "reject"}, "Invalid row 99"),
-        ({"number": 0, "action": "explode"}, "expected accept"),
+        ({"number": 0, "action": "explode"}, "expected one of accept"),
         ({"number": 0, "action": "accept"}, "No label selected"),
         ({"number": 0, "action": "accept", "labels": ["agn"]}, "Unknown label"),
         ({"action": "accept"}, "Invalid decision"),

@@ -64,6 +64,7 @@ def map(
     fresh: bool = False,
     scheduler: str = "",
     ordered: bool = False,
+    in_process: bool = False,
     stop: Callable[[], object] | None = None,
 ) -> Iterator[ItemResult[Item, Result]]:
     """Apply a function to every item in parallel, by default in local processes.
@@ -91,6 +92,9 @@ def map(
         Address of a Dask scheduler, for example ``tcp://HOST:8786``.
     ordered
         Whether to yield the results in the order of the items instead of the order of completion.
+    in_process
+        Whether one item, or all items if ``jobs`` is 1, may be processed in this process if it has
+        several threads. It cannot be forked then, and new processes would run a script again.
     stop
         Function that is called if processing stops early, before waiting for running calls.
 
@@ -115,7 +119,8 @@ def map(
     todo = iter(items)
     first = list(itertools.islice(todo, 2))
     todo = itertools.chain(first, todo)
-    pool = workers.open_pool(1 if len(first) < 2 else jobs or cores(), threads, home, scheduler)
+    alone = in_process and (jobs == 1 or len(first) < 2)
+    pool = workers.open_pool(jobs or cores(), threads, home, scheduler, alone)
     waiting: dict[Future[Result], Item] = {}
     ended: SimpleQueue[Future[Result]] = SimpleQueue()
 

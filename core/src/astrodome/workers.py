@@ -167,15 +167,18 @@ class Cluster(Pool):
                 raise
 
 
-def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str) -> Pool:
-    """Return a pool of threads, local processes or Dask workers."""
+def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str, in_process: bool) -> Pool:
+    """Return a pool of threads, local processes or Dask workers.
+
+    If ``in_process`` is True and a process cannot be forked, the calls run in this process.
+    """
     if scheduler:
         return Cluster(scheduler)
     if threads:
         from concurrent.futures import ThreadPoolExecutor
 
         return Pool(ThreadPoolExecutor(jobs))
-    if jobs == 1 and not fresh and threading.active_count() > 1:
+    if in_process and threading.active_count() > 1:
         # A new process that is not forked executes the main script, unless it checks __name__.
         return Pool(_InProcess())
     return Processes(jobs, fresh)

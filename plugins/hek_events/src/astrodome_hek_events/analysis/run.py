@@ -146,7 +146,7 @@ def compare_pairs(
     comparisons = []
     work = partial(compare, options=options)
     tasks = with_events(pairing.pairs, search, options)
-    for done in compute.map(work, tasks, jobs=jobs, ordered=True):
+    for done in compute.map(work, tasks, jobs=jobs, ordered=True, in_process=True):
         on_image()
         if done.value is None:
             failed.append((str(done.item[0].image.path), done.error))

@@ -81,7 +81,7 @@ def write_figures(
     """
     work = partial(_write_figure, folder=folder, meta=result.options.meta)
     failed = []
-    for done in compute.map(work, result.comparisons, jobs=jobs, ordered=True):
+    for done in compute.map(work, result.comparisons, jobs=jobs, ordered=True, in_process=True):
         on_image()
         if done.error:
             failed.append((str(done.item.pair.image.path), done.error))

@@ -108,7 +108,9 @@ def process(
     outcome = compute.Outcome()
     if not scheduler:
         jobs = min(jobs or compute.cores(), len(images))
-    for result in compute.map(function, images, jobs=jobs, threads=threads, scheduler=scheduler):
+    for result in compute.map(
+        function, images, jobs=jobs, threads=threads, scheduler=scheduler, in_process=True
+    ):
         if result.value is None:
             outcome.failed.append((str(result.item), result.error))
         else:

@@ -101,7 +101,7 @@ def import_files(
     try:
         jobs = min(jobs or compute.cores(), len(references) or 1)
         # Keep the order, so that the first of several images with the same name is imported.
-        for result in compute.map(function, references, jobs=jobs, ordered=True):
+        for result in compute.map(function, references, jobs=jobs, ordered=True, in_process=True):
             if result.value is None:
                 outcome.failed.append((str(result.item), result.error))
             elif first := origins.get(result.value[0]):

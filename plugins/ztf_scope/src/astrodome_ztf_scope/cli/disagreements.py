@@ -23,11 +23,7 @@ class LimitOptions(OptionGroup):
 
 @command
 def disagreements(
-    file: Path = option(
-        ...,
-        "Training set (CSV, Parquet or HDF5 file). The light curves in its column 'ztf_id' are "
-        "excluded.",
-    ),
+    file: Path = option(..., "Training set, whose light curves (column 'ztf_id') are excluded."),
     id: int = option(
         1, "Id of the group to which the light curves are uploaded.", "--id", "--group-id"
     ),

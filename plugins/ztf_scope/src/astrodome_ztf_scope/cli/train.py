@@ -215,8 +215,7 @@ def train(
     algorithm: str = option("dnn", "Algorithm: dnn, xgb, or an algorithm from another plugin."),
     random_state: list[int] | None = option(
         None,
-        "Seed for all random numbers. Can be repeated (default: the value of random_state in the "
-        "configuration entry for the class).",
+        "Seed for all random numbers. Can be repeated (default: random_state of the class).",
     ),
     config: Config = None,
     jobs: int = option(0, "Maximum number of parallel runs; 0 means one run per CPU core.", min=0),
@@ -228,9 +227,7 @@ def train(
     network: NetworkOptions,
     search: SearchOptions,
     results: TrainingResultOptions,
-    as_json: bool = option(
-        False, "Print the result as a single JSON document.", "--json", panel=RESULT
-    ),
+    as_json: bool = option(False, "Print the result as JSON.", "--json", panel=RESULT),
 ) -> None:
     """Train one classifier for each combination of class and random state, in parallel.
 

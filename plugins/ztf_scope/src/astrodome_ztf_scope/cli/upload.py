@@ -152,8 +152,7 @@ class UploadResultOptions(OptionGroup, panel=RESULT):
 def upload(
     file: Path = option(
         ...,
-        "CSV, Parquet or HDF5 file with the columns 'ra' and 'dec' (in degrees), 'period' (in "
-        "days), and class probabilities.",
+        "File with the columns 'ra', 'dec' (deg), 'period' (days), and class probabilities.",
     ),
     group_ids: GroupIds = None,
     comment: str = option("", "Comment to post on each source."),
