@@ -167,7 +167,7 @@ def test_a_pickle_never_calls_functions(tmp_path: Path) -> None:
     with pd.HDFStore(tmp_path / "a.h5", "a") as store:
         store.put("dmdt", pd.Series([Rude()], dtype=object))
     assert datasets.read_dataset(tmp_path / "a.h5", ["ad"]).table["ad"].tolist() == [1.0]
-    with pytest.raises(AstrodomeError, match=r"the pickle uses (builtins|__builtin__)\.exec"):
+    with pytest.raises(AstrodomeError, match=r"the pickle refers to (builtins|__builtin__)\.exec"):
         datasets.read_dataset(tmp_path / "a.h5")
 
 

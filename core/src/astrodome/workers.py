@@ -167,7 +167,9 @@ class Cluster(Pool):
                 raise
 
 
-def open_pool(jobs: int, threads: bool, fresh: str, scheduler: str, in_process: bool) -> Pool:
+def open_pool(
+    jobs: int, threads: bool, fresh: str, scheduler: str, in_process: bool = False
+) -> Pool:
     """Return a pool of threads, local processes or Dask workers.
 
     If ``in_process`` is True and a process cannot be forked, the calls run in this process.
