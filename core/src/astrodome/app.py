@@ -59,7 +59,7 @@ def _main(app: str, args: Sequence[str] | None, registered: Registry | None) -> 
 
 
 def _changes_plugins(args: Sequence[str]) -> bool:
-    """Return whether the command is one of :data:`CHANGES`, which do not import any plugin."""
+    """Return whether the arguments run a subcommand of ``plugins`` that is in :data:`CHANGES`."""
     words = iter(args)
     for word in words:
         if word in ("--home", "--config"):

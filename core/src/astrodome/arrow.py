@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def native_reader(data: bytes | memoryview) -> pa.BufferReader:
-    """Return a pyarrow reader for a copy of ``data``, which is stored in memory from pyarrow."""
+    """Copy ``data`` to memory allocated by pyarrow, and return a pyarrow reader for the copy."""
     import pyarrow as pa
 
     copy = pa.BufferOutputStream()

@@ -1,6 +1,6 @@
 """Format table cells, with all digits in piped output and fewer digits on a terminal.
 
-In piped output, the digits of a number determine its value exactly. On a terminal, the format
+In piped output, all digits of a number are printed. On a terminal, the format
 depends on the column name: coordinates in degrees have five decimals (0.04 arcsec), and
 probabilities have four. Times are rounded to milliseconds, and Julian dates to 1e-8 days. Other
 numbers have six significant digits, or more if different values in the column would otherwise
@@ -37,7 +37,10 @@ def exact(value: Any) -> str:
 
 
 def column(name: str, values: Sequence[Any], form: Format | None = None) -> list[str]:
-    """Format the values of one column for a terminal."""
+    """Format the values of one column for a terminal.
+
+    ``form`` replaces the format that depends on the column name.
+    """
     values = [None if is_missing(value) else value for value in values]
     if callable(form):
         return [_text(value, form) for value in values]
@@ -54,7 +57,11 @@ def _formatter(spec: str) -> Callable[[Any], str]:
 
 
 def _significant(numbers: Sequence[Any]) -> Callable[[Any], str]:
-    """Return a function that formats numbers with at least 6 digits that distinguish them."""
+    """Return a function that formats numbers with a fixed number of significant digits.
+
+    This is the smallest number, but at least ``DIGITS``, for which different numbers have different
+    texts.
+    """
     finite = [abs(v) for v in map(float, numbers) if v and math.isfinite(v)]
     whole = math.floor(math.log10(max(finite, default=1))) + 1
     least = max(DIGITS, whole) if whole <= LONGEST else DIGITS
@@ -84,7 +91,7 @@ def is_number(value: Any) -> bool:
 
 
 def _rounded(value: Any, fine: bool) -> Any:
-    """Round a time to the nearest millisecond, and return any other value unchanged."""
+    """Round a time to milliseconds if ``fine`` is True. Return any other value unchanged."""
     if not (fine and isinstance(value, datetime)):
         return value
     try:

@@ -24,7 +24,7 @@ def array(
     backend: Any,
     bounds: tuple[float, float] | None = None,
 ) -> NDArray[np.float32]:
-    """Check an array that a model returned and convert it to float32.
+    """Check an array that a model returned, and convert it to float32.
 
     Parameters
     ----------
@@ -38,6 +38,12 @@ def array(
         Model that returned the value. Error messages contain its name and distribution.
     bounds : tuple of float, optional
         Smallest and largest valid values.
+
+    Returns
+    -------
+    numpy.ndarray
+        The array with the dtype float32. Values that exceed ``bounds`` by at most ``ROUNDING`` are
+        clipped.
 
     Raises
     ------

@@ -26,7 +26,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class ItemResult(Generic[Item, Result]):
-    """The result for one item: ``value``, or the error message in ``error`` if the call failed."""
+    """The result of calling the function with one item.
+
+    ``value`` is the return value. If the call failed, ``error`` is the error message.
+    """
 
     item: Item
     value: Result | None = None
@@ -93,8 +96,9 @@ def map(
     ordered
         Whether to yield the results in the order of the items instead of the order of completion.
     in_process
-        Whether one item, or all items if ``jobs`` is 1, may be processed in this process if it has
-        several threads. It cannot be forked then, and new processes would run a script again.
+        Whether the items may be processed in the current process if it has several threads and
+        ``jobs`` is 1 or there is only one item. A process with several threads cannot be forked,
+        and a new process that is not forked executes the main script again.
     stop
         Function that is called if processing stops early, before waiting for running calls.
 
@@ -157,7 +161,7 @@ def map(
 def _next(
     pool: workers.Pool, first: Future[Result] | None, ended: SimpleQueue[Future[Result]]
 ) -> Future[Result]:
-    """Wait for ``first``, or for any future if ``first`` is None, and return the future."""
+    """Wait for ``first``, or for any future if ``first`` is None. Return the finished future."""
     while True:
         try:
             if first is None:

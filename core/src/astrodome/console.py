@@ -102,7 +102,7 @@ def show(
 
 
 def _too_wide(texts: Mapping[str, Sequence[str]], optional: Sequence[tuple[str, ...]]) -> list[str]:
-    """Return the optional columns to hide so that every cell fits on one line, in table order."""
+    """Return the optional columns to hide so that each row fits on one line, in table order."""
     widths = _widths(texts)
     empty = {name for name, column in texts.items() if not any(column)}
     hidden: set[str] = set()
@@ -114,7 +114,7 @@ def _too_wide(texts: Mapping[str, Sequence[str]], optional: Sequence[tuple[str, 
 
 
 def _widths(texts: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """Return the width of each column in characters, including its name."""
+    """Return the width of each column in characters, keyed by column name."""
     from rich.cells import cell_len
 
     return {name: max(map(cell_len, [name, *column])) for name, column in texts.items()}

@@ -54,7 +54,7 @@ def versions() -> dict[str, str]:
 
 
 def find(name: str) -> Distribution | None:
-    """Return the installed distribution with this name, or None if it is not installed."""
+    """Return the installed distribution with the given name, or None if it is not installed."""
     try:
         return distribution(name)
     except (PackageNotFoundError, ValueError):

@@ -32,7 +32,7 @@ class PluginChange:
     """A request to install or uninstall a plugin.
 
     ``argument`` is passed to the installer. ``name`` is the name of the distribution, or an empty
-    string if it is unknown.
+    string if it is unknown. ``constraints`` is the path of a file with constraints in pip format.
     """
 
     action: str
@@ -90,7 +90,8 @@ def _pipx(change: PluginChange, prefix: Path) -> list[Step]:
     if change.action == "uninstall":
         if change.name == main:
             raise AstrodomeError(
-                f"{change.name} is the main application of the pipx environment {prefix.name}.",
+                f"Cannot uninstall {change.name}: it is the main application of the pipx "
+                f"environment {prefix.name}.",
                 f"Uninstall the whole environment: pipx uninstall {prefix.name}",
             )
         if change.name not in injected:  # pipx did not install the distribution.
@@ -117,7 +118,8 @@ def _uv_tool(change: PluginChange, prefix: Path, folder: Path) -> list[Step]:
     receipt = receipts.read(prefix / receipts.FILE)
     if change.action == "uninstall" and change.name == receipt.main:
         raise AstrodomeError(
-            f"{change.name} is the main application of the uv tool environment {prefix.name}.",
+            f"Cannot uninstall {change.name}: it is the main application of the uv tool "
+            f"environment {prefix.name}.",
             f"Uninstall the whole environment: uv tool uninstall {prefix.name}",
         )
     options = receipt.write_options(folder)

@@ -18,7 +18,7 @@ TIMEOUT = (10.0, 60.0)
 """Connect timeout and read timeout, in seconds."""
 RETRIED = (429, 500, 502, 503, 504)
 READING = ("GET", "HEAD", "OPTIONS")
-"""Methods that do not change data. Only these requests are retried and follow redirects."""
+"""HTTP methods that do not change data. Only these methods are retried and follow redirects."""
 HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "connection", "range"})
 """Headers that are kept if a redirect leads to another server."""
 SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")

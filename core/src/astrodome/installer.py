@@ -22,7 +22,7 @@ from .snapshot import Snapshot
 
 @dataclass(frozen=True)
 class InstallResult:
-    """The versions of the added distributions, and the state of the environment."""
+    """The versions of the added distributions, and the state of the environment afterwards."""
 
     added: dict[str, str] = field(default_factory=dict)
     health: health.Health = field(default_factory=health.Health)

@@ -22,7 +22,7 @@ def load(plugin: Plugin, spec: SourceSpec | ModelSpec) -> Any:
 
 
 def declaration(spec: SourceSpec | ModelSpec) -> tuple[Plugin, KindSpec] | None:
-    """Return the plugin that declares the kind of a source or the task of a model, and its spec.
+    """Return the plugin and the KindSpec that declare the kind of a source or the task of a model.
 
     Return None if no plugin declares the kind or task.
     """

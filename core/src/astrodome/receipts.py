@@ -69,7 +69,11 @@ class Receipt:
         return list(self.tool.get("entrypoints", ()))
 
     def arguments(self, folder: Path, without: str) -> list[str]:
-        """Return the arguments that reproduce this receipt, except the distribution ``without``."""
+        """Return the ``uv tool install`` arguments that recreate the environment.
+
+        ``without`` is the normalized name of a distribution to omit, or an empty string. Lists such
+        as constraints and overrides are written to files in ``folder``.
+        """
         first, *rest = self.requirements
         if "editable" in first:
             found = ["--editable", f"{_place(first)}{_extras(first)}"]
@@ -115,7 +119,10 @@ class Receipt:
         return found
 
     def unrecorded(self) -> list[str]:
-        """Return distributions that are not in the receipt and that no distribution requires."""
+        """Return the names of distributions that were installed independently of the receipt.
+
+        Requirements of these distributions are not included.
+        """
         among = distributions.installed()
         roots: dict[str, set[str]] = {}
         for entry in self.requirements:

@@ -86,7 +86,10 @@ class Registry:
         return self._by(ModelSpec, lambda spec: dashed(spec.name) if spec.task == task else None)
 
     def kinds(self, role: str) -> Owned[KindSpec]:
-        """Return the declared kinds of data sources, or model tasks if ``role`` is ``model``."""
+        """Return the declared kinds of data sources, or the model tasks if ``role`` is ``model``.
+
+        The keys are the names of the kinds or tasks.
+        """
         return self._by(KindSpec, lambda spec: spec.name if spec.role == role else None)
 
     def _by(self, spec_class: type[Spec], key: Callable[[Spec], str | None]) -> Owned[Spec]:

@@ -71,8 +71,8 @@ class Run:
         earlier = run.record
         if earlier and (earlier.get("task"), earlier.get("model")) != (task, model):
             raise AstrodomeError(
-                f"{path} already contains a run of the model {earlier.get('model')}, "
-                f"not of {model}.",
+                f"{path} already contains a run of the model '{earlier.get('model')}' for the task "
+                f"'{earlier.get('task')}': expected the model '{model}' for the task '{task}'.",
                 "Choose another folder.",
             )
         path.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ class Run:
 def provenance(
     distributions: Iterable[str] = (), task: str = "", models: Iterable[str] = ()
 ) -> dict[str, Any]:
-    """Return the versions of distributions and the Git commit of a source checkout.
+    """Return the versions of distributions, and the Git commit if the host is a source checkout.
 
     Parameters
     ----------

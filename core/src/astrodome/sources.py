@@ -57,10 +57,10 @@ def option(kind: str, help: str = "", *names: str) -> Any:
 
 
 def choose(kind: str, name: str = "", default: str = "") -> str:
-    """Return ``name``, the source configured in the settings, or ``default``, in this order.
+    """Return the name of a source: ``name``, the configured source, or ``default``.
 
-    The result is an empty string if none of these is specified. Raises AstrodomeError if the
-    configured source is not installed.
+    The first of these names that is not empty is returned. If all names are empty, the result is an
+    empty string. Raises AstrodomeError if the configured source is not installed.
     """
     if name:
         return name
@@ -146,4 +146,4 @@ def _known(found: Iterable[str]) -> str:
 
 def _missing_provider(kind: str) -> str:
     distribution = suggestions.by_kind().get(kind)
-    return f"Install one: pip install {distribution}" if distribution else ""
+    return f"Install a source: pip install {distribution}" if distribution else ""

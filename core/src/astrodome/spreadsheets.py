@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""Pattern for texts that need an apostrophe or already start with an apostrophe."""
+"""Pattern for the start of a formula, which may already be preceded by apostrophes."""
 NUMBER = re.compile(r"[+-]([\d.:\s]+|[\d.]+[eE][+-]?\d+|inf|nan)")
 """Signed numbers, including sexagesimal numbers, which need no apostrophe."""
 
 
 def neutral(value: Any) -> Any:
-    """Return a cell value to write, in which an apostrophe precedes text that may be a formula.
+    """Return a cell value, with an apostrophe before text that may be interpreted as a formula.
 
     Examples
     --------

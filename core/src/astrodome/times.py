@@ -92,5 +92,6 @@ def check_order(start: datetime | None, end: datetime | None) -> None:
         raise InvalidInputError(
             f"The end time {naive(end).isoformat()} is before the start time "
             f"{naive(start).isoformat()}.",
-            "Specify both times. If a time is omitted, its default value is used.",
+            "Correct the order of the times. If you specified only one time, the other one has its "
+            "default value.",
         )

@@ -198,7 +198,7 @@ _busy = _stopped = False
 
 
 class _Call:
-    """A function that Ctrl-C can interrupt and that raises KeyboardInterrupt in all later calls."""
+    """A wrapper for a function. After Ctrl-C, all calls raise KeyboardInterrupt."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.function = function

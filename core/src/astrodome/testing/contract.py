@@ -116,7 +116,7 @@ def unwanted_imports(module: str, allowed: set[str] = FREE) -> list[str]:
 
 
 def wrong_hooks(module: Any) -> Iterator[str]:
-    """Yield messages about unknown hooks, and about hooks without the marker ``hookimpl``."""
+    """Yield messages about unknown hooks, and about hooks that are not marked as ``hookimpl``."""
     for name, function in inspect.getmembers(module, inspect.isroutine):
         marked = hasattr(function, "astrodome_impl")
         if marked and name not in plugins.HOOKS:
@@ -149,7 +149,7 @@ def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
 
 
 def missing_help(command: Any, path: str) -> Iterator[str]:
-    """Yield messages about commands and parameters without help, including subcommands."""
+    """Yield a message for each command, subcommand or parameter that has no help text."""
     if not (command.help or "").strip():
         yield f"The command '{path}' has no help: add a docstring to its function."
     for param in command.params:
