@@ -64,7 +64,7 @@ def test_the_nearest_file_to_each_time_is_the_same_as_imported(
 ) -> None:
     found = fetch_images(tmp_path / "out", 50, 304, 171, size="256")
     assert [f.status for f in found] == 2 * (["done"] * 3 + ["missing"] + ["done"] * 2)
-    assert found[3].reason == "The VSO does not provide an image near this time."
+    assert found[3].reason.startswith("The VSO does not provide an image at 171 angstrom near ")
     t_obs = START + timedelta(minutes=20, seconds=2)
     by_hand = tmp_path / "by_hand.fits"
     by_hand.write_bytes(archive.fits(t_obs, 304))

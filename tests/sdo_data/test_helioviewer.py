@@ -59,7 +59,9 @@ def test_the_nearest_image_and_its_header_are_fetched_within_the_tolerance(
 ) -> None:
     found = fetch_images(tmp_path / "out", size="512")
     assert [f.status for f in found] == ["done", "done", "done", "missing", "done", "done"]
-    assert found[3].reason == "The nearest image was observed at 2013-06-24T17:19:56."
+    assert found[3].reason == (
+        "No image found within 360 s: the nearest image was observed at 2013-06-24T17:19:56."
+    )
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
         f"2013-06-24T17{minute}00__193.jpeg" for minute in ("00", "10", "20", "40", "50")
     ]

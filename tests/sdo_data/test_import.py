@@ -229,7 +229,8 @@ def test_the_wavelength_of_a_fits_file_may_come_from_an_option(
     result = data("import", without, "--path", tmp_path)
     assert (
         result.code == 1
-        and "WAVELNTH is missing. Specify the wavelength with the parameter 'wavelength'."
+        and "WAVELNTH is missing or not positive. Specify the wavelength with the parameter "
+        "'wavelength'."
         in result.err
     )
     data("import", without, "--path", tmp_path, "--wavelength", 6173).succeeded()
@@ -354,6 +355,6 @@ def test_an_aia_file_without_a_wavelength_can_be_imported_with_the_option(
     refused = data("import", silent, "--path", tmp_path / "none")
     assert refused.code == 1
     assert (
-        f"{silent}: WAVELNTH is missing. Specify the wavelength with the parameter 'wavelength'."
-        in refused.err
+        f"{silent}: WAVELNTH is missing or not positive. Specify the wavelength with the parameter "
+        "'wavelength'." in refused.err
     )

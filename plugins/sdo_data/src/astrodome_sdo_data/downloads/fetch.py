@@ -27,8 +27,8 @@ FATAL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 class FetchResult:
     """Download result for one image.
 
-    The outcomes are described in DownloadReport. ``bytes`` is the size of the downloaded image.
-    If an invalid file was renamed, ``damaged`` is its new name.
+    The possible outcomes are described in :class:`DownloadReport`. ``bytes`` is the size of the
+    downloaded image. If an invalid file was renamed, ``damaged`` is its new name.
     """
 
     file_name: str

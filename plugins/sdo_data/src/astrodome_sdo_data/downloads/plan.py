@@ -23,7 +23,7 @@ KEEP, FETCH, CHECK, SKIP, ABSENT = "keep", "fetch", "check", "skip", "absent"
 ``keep`` means that the image exists. ``fetch`` downloads the missing parts. ``check`` verifies the
 existing file first. ``skip`` means that the quality or flux does not meet the request, and
 ``absent`` means that the image is known to be missing at the source."""
-UNKNOWN_FLUX = "No flux is known at this time."
+UNKNOWN_FLUX = "No flux is known at the time of the image."
 
 
 @dataclass
@@ -246,7 +246,8 @@ def _search_options(request: DownloadRequest, info: SourceInfo) -> dict[str, Any
             )
     if request.parameters and "parameters" not in info.parts:
         raise InvalidInputError(
-            f"The source {request.source} does not provide image parameters.", "Use the source gsu."
+            f"The source {request.source} does not provide image parameters.",
+            "Use the source gsu, which provides them.",
         )
     return options
 

@@ -156,8 +156,8 @@ def check_quality(row: Mapping[Any, Any], bits: Any) -> None:
 def nearest(t_obs: pd.Series, candidates: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     """Return the candidate nearest to each time.
 
-    The times must be sorted. If no candidate is within ``tolerance`` seconds of a time, the other
-    columns of this row are NaN.
+    The times must be sorted. If no candidate is within ``tolerance`` seconds of a time, the
+    columns of the candidate are NaN in the row for this time.
     """
     return pd.merge_asof(
         pd.DataFrame({"t_obs": t_obs.to_numpy("datetime64[us]")}),

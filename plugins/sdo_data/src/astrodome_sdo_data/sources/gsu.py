@@ -90,7 +90,9 @@ def parse_header(content: bytes) -> dict[str, float]:
         header = {name: float(document[name]) for name in HEADER}
         header["QUALITY"] = int(document["QUALITY"])
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise AstrodomeError("Invalid image header: a value is missing or invalid.") from error
+        raise AstrodomeError(
+            f"Invalid image header: a value is missing or invalid ({error!r})."
+        ) from error
     if not all(map(math.isfinite, header.values())) or not header["CDELT"] > 0:
         raise AstrodomeError(
             "Invalid image header: a value is NaN or infinite, or CDELT is not positive."

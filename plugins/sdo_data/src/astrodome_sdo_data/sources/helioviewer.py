@@ -59,7 +59,8 @@ class HelioviewerSource(ServerSource):
         image = self.server.get(f"/getJP2Image/?{query}", read_jpeg2000)
         if abs(image.time - requested) > timedelta(seconds=self.settings.tolerance):
             raise MissingImageError(
-                f"The nearest image was observed at {image.time:%Y-%m-%dT%H:%M:%S}."
+                f"No image found within {self.settings.tolerance:g} s: the nearest image was "
+                f"observed at {image.time:%Y-%m-%dT%H:%M:%S}."
             )
         if image.wavelength != row["wavelength"]:
             raise AstrodomeError(

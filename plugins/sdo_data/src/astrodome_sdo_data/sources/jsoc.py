@@ -69,7 +69,7 @@ class JsocSource(Level1Source):
     def records(
         self, wavelength: int, start: datetime, end: datetime, sample: float
     ) -> pd.DataFrame:
-        """Return the records in a time range.
+        """Return the records at a wavelength from ``start`` to ``end`` (UTC).
 
         At most one record per interval of ``sample`` seconds is returned. If ``sample`` is 0, all
         records are returned.

@@ -64,7 +64,7 @@ class Level1Source(ArchiveSource):
     def records(
         self, wavelength: int, start: datetime, end: datetime, sample: float
     ) -> pd.DataFrame:
-        """Return the records in a time range.
+        """Return the records at a wavelength from ``start`` to ``end`` (UTC).
 
         At most one record per interval of ``sample`` seconds is returned. If ``sample`` is 0, all
         records are returned. The columns are ``t_obs`` (UTC), ``provider`` and ``fileid``.
@@ -101,7 +101,7 @@ class Level1Source(ArchiveSource):
         return found[["provider", "fileid"]].fillna(NO_FILE)
 
     def fetch(self, rows: pd.DataFrame, target: Path) -> Iterator[FetchedImage]:
-        """Request all URLs at once, then download the images one after the other."""
+        """Request all URLs at once, download the images, and yield one result per row."""
         try:
             addresses = self.addresses(rows[rows["fileid"] != NO_FILE])
         except AstrodomeError as error:
@@ -125,7 +125,10 @@ class Level1Source(ArchiveSource):
     def fetch_row(self, row: Mapping[Any, Any], target: Path, result: FetchedImage) -> None:
         """Download the file for a row, calibrate it if requested, and scale it to eight bits."""
         if not row["url"]:
-            raise MissingImageError(f"{self.service} does not provide an image near this time.")
+            raise MissingImageError(
+                f"{self.service} does not provide an image at {row['wavelength']} angstrom near "
+                f"{row['t_obs']:%Y-%m-%dT%H:%M:%S}."
+            )
         with tempfile.TemporaryDirectory() as folder:
             image = self._download(row["url"], Path(folder, "aia.fits"))
         check_quality(row, image.quality)

@@ -180,7 +180,9 @@ class SdomlSource(ArchiveSource):
         wavelength, frame = row["wavelength"], row["frame"]
         array = None if frame == NO_FRAME else self._array(row["year"], wavelength)
         if array is None:
-            raise MissingImageError("No frame found near this time.")
+            raise MissingImageError(
+                f"No frame at {wavelength} angstrom found near {row['t_obs']:%Y-%m-%dT%H:%M:%S}."
+            )
         image = array.image(frame, wavelength, lambda: self._pixels(array, frame))
         if _is_corrupt(wavelength, array.times[frame]):
             raise SkippedImageError("The frame is known to be corrupt.")

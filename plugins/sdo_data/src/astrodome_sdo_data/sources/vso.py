@@ -46,7 +46,7 @@ class VsoSource(Level1Source):
     def records(
         self, wavelength: int, start: datetime, end: datetime, sample: float
     ) -> pd.DataFrame:
-        """Return the records in a time range.
+        """Return the records at a wavelength from ``start`` to ``end`` (UTC).
 
         At most one record per interval of ``sample`` seconds is returned. If ``sample`` is 0, all
         records are returned.

@@ -89,7 +89,8 @@ def wavelength_angstrom(header: Keywords, given: int | None = None) -> int:
         if given:
             return given
         raise AstrodomeError(
-            "WAVELNTH is missing. Specify the wavelength with the parameter 'wavelength'."
+            "WAVELNTH is missing or not positive. "
+            "Specify the wavelength with the parameter 'wavelength'."
         )
     if not unit:
         return round(value)
@@ -185,7 +186,7 @@ def missing_observer(header: Keywords) -> list[str]:
 
 
 def for_sunpy(header: Keywords, time: datetime, wavelength: int) -> dict[str, Any]:
-    """Return keywords for sunpy, in which times are valid (UTC) and invalid numbers are removed."""
+    """Return the keywords for sunpy, with times in UTC, and without invalid times and numbers."""
     scale_name = text(header, "timesys").lower() or "utc"
     dropped = ("timesys", *(() if radius(header) else RADII))
     clean = {
