@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class GoesFlux:
-    """A source for the GOES X-ray flux, which reads the store ``folder`` or the default store."""
+    """A source for the GOES X-ray flux in the store ``folder``, or in the default store."""
 
     def __init__(
         self, folder: str | os.PathLike[str] | None = None, max_diff: float = MAX_DIFF

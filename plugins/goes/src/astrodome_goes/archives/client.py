@@ -56,16 +56,20 @@ class RemoteFile:
 
 
 class ArchiveClient:
-    """Client for the NASA and NOAA archives of GOES X-ray data. The settings contain their URLs."""
+    """Client for the NASA and NOAA archives of GOES X-ray data.
+
+    The settings contain the URLs of the archives.
+    """
 
     def __init__(self, settings: GoesSettings) -> None:
         self.settings = settings
         self.session = http.session(retries=3, backoff=0.3, timeout=(10, settings.timeout))
 
     def satellites(self, first: date, last: date) -> list[int]:
-        """Return the GOES numbers of the satellites that may have data, in descending order.
+        """Return the GOES numbers of the satellites that may have data for the given days.
 
-        If all days are before March 2001, the list contains only ``ANY_SATELLITE``.
+        The numbers are in descending order. If all days are before March 2001, the list contains
+        only ``ANY_SATELLITE``.
         """
         if last < NOAA_FROM:
             return [ANY_SATELLITE]

@@ -19,7 +19,7 @@ LEAP_SECOND = r":60(?:\.\d*)?$"
 def read_csv(path: Path, satellite: int = 0) -> pd.DataFrame:
     """Return the samples in a CSV file.
 
-    ``satellite`` is the GOES number for rows that do not contain one, or 0 if it is unknown.
+    ``satellite`` is the GOES number for rows that do not specify it, or 0 if it is unknown.
     Raises AstrodomeError if the file or one of its values is invalid. For an invalid value, the
     error message contains the line number.
     """
@@ -46,7 +46,7 @@ def read_csv(path: Path, satellite: int = 0) -> pd.DataFrame:
 
 
 def write_csv(store: Store) -> None:
-    """Write each month to a CSV file in the folder of the store.
+    """Write the samples for each month to a CSV file in the folder of the store.
 
     As in sdo-cli, times are truncated to seconds. The files contain ``satellite`` as an additional
     column. A CSV file that is newer than the Parquet file for the same month is not changed.

@@ -1,6 +1,7 @@
 """Download data month by month: find the files, download and read them, and store the samples.
 
-The store records the names of the files that it contains. These files are not downloaded again.
+The store records the names of the files from which the samples were read. These files are not
+downloaded again.
 """
 
 from __future__ import annotations

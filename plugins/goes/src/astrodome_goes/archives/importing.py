@@ -1,4 +1,4 @@
-"""Read many files in parallel, and import them into the store."""
+"""Read GOES XRS files in parallel, and import their samples into the store."""
 
 from __future__ import annotations
 

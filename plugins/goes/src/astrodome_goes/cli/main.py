@@ -18,7 +18,7 @@ OPTIONAL = (
     *(("product",), ("satellite",), ("operational_scaling",), ("quality",), ("xrsa_W_m2",)),
     *(("distance_s",), ("flux_W_m2",)),
 )
-"""Columns that are hidden on a narrow terminal, in the order in which they are hidden."""
+"""Groups of columns that are hidden on a narrow terminal, in the order of hiding."""
 
 STORE_HELP = (
     "Folder of the GOES store (default: the folder in the setting goes.store, or the subfolder "

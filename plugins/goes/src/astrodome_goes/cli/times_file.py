@@ -10,16 +10,17 @@ from pathlib import Path
 from astrodome import AstrodomeError, InvalidInputError, errors, times
 
 COLUMNS = ("timestamp", "time", "t_obs", "date_obs", "date-obs", "datetime", "date", "t_rec")
-"""Default names of the column, in order of preference."""
+"""Default names of the column that contains the times, in order of preference."""
 DELIMITERS = ",;\t|"
 
 
 def read_times(path: Path, column: str = "") -> Iterator[tuple[int, str, datetime | None]]:
-    """Yield (line number, text, UTC time) for each time in a file. Invalid times are None.
+    """Yield (line number, text, UTC time) for each time in a file.
 
-    The times are read from ``column``. By default, they are read from the first existing column in
-    ``COLUMNS`` or, if the file has no header, from the first column. Empty lines and lines that
-    start with # are skipped. Raises AstrodomeError if the file or the column does not exist.
+    The UTC time is None if the text is not a valid time. The times are read from ``column``. By
+    default, they are read from the first existing column in ``COLUMNS`` or, if the file has no
+    header, from the first column. Empty lines and lines that start with # are skipped. Raises
+    AstrodomeError if the file or the column does not exist.
     """
     try:
         content = path.read_text("utf-8-sig", errors="replace").splitlines()

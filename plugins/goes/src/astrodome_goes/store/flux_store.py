@@ -59,7 +59,7 @@ class Store(os.PathLike[str]):
         return self.folder / f"year={year}" / f"month={number}" / "xrs.parquet"
 
     def months(self) -> dict[str, Path]:
-        """Return the paths of the existing files, keyed by month, in chronological order."""
+        """Return the paths of the existing Parquet files, keyed and sorted by month."""
         found = sorted(self.folder.glob(f"year={4 * DIGIT}/month={2 * DIGIT}/xrs.parquet"))
         return {f"{path.parts[-3][5:]}-{path.parts[-2][6:]}": path for path in found}
 

@@ -17,10 +17,10 @@ The factors are 0.85 for ``xrsa`` and 0.7 for ``xrsb``.
 
 
 def operational_scaling(satellite: int, product: str) -> bool | None:
-    """Return whether fluxes contain the operational scaling factors, or None if this is unknown.
+    """Return whether the fluxes in a product contain the operational scaling factors.
 
-    Only the fluxes in NASA FITS files contain these factors. sdo-cli CSV files do not specify
-    the product from which they were derived.
+    The result is None if this is unknown. Only the fluxes in NASA FITS files contain these
+    factors. sdo-cli CSV files do not specify the product from which they were derived.
     """
     if product == "csv" and (satellite in SCALED_SATELLITES or not satellite):
         return None
