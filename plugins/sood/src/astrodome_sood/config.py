@@ -1,7 +1,8 @@
 """Configuration schema of a run, and functions that load and merge configurations.
 
-The keys are the same as in sdo-cli configuration files, and values can also be written as
-``{value: …, desc: …}``. Missing keys are read from ``defaults.yaml`` in the same folder.
+The keys are the same as in sdo-cli configuration files. A value in a file can also be written as
+``{value: …, desc: …}``. Keys that a file does not contain are read from ``defaults.yaml`` in the
+same folder.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class SdoMlV2Section(ConfigSection):
     train_val_split_temporal_chunk_size: str = "14d"
     """Length of the time intervals that are assigned to training or validation."""
     sampling_strategy: Literal["chunk", "default"] = "chunk"
-    """Shuffling method: chunk shuffles groups of chunks, and default shuffles individual frames."""
+    """Shuffling method. 'chunk' shuffles groups of chunks, 'default' shuffles individual frames."""
     mask_limb: bool = False
     """Whether to set pixels outside the solar disk to 0."""
     mask_limb_radius_scale_factor: PositiveFloat = 1.0
@@ -153,15 +154,15 @@ class DataSection(ConfigSection):
 
 class PredictSection(ConfigSection):
     mode: Literal["sample", "pixel"] = "sample"
-    """Prediction mode: sample scores whole images, and pixel scores each pixel."""
+    """Prediction mode. 'sample' computes one score for each image, 'pixel' one for each pixel."""
     pred_dir: Path | None = None
     """Folder for the predictions. null selects a subfolder of the run folder."""
     score_mode: str = "combi"
     """Type of pixel score, for models that have several types."""
     sample_score: Literal["own", "map"] = "own"
-    """Image score: own is the score that the model defines, and map is the mean pixel score."""
+    """Type of image score: the score that the model defines (own) or the mean pixel score (map)."""
     scale: Literal["run", "image"] = "run"
-    """Gray scale of the maps: run uses one scale for all maps, and image one scale for each map."""
+    """Gray scale of the maps: one scale for all maps (run), or one scale for each map (image)."""
     save_src_img: bool = False
     """Whether to save each scored image in the same folder as its map."""
 
@@ -204,7 +205,7 @@ class DevicesSection(ConfigSection):
     strategy: str = "auto"
     """Lightning strategy for training on several devices, for example ddp."""
     precision: Precision = "auto"
-    """Floating-point precision. With auto, training uses bf16 on hardware that supports it."""
+    """Floating-point precision. With 'auto', training uses bf16 on hardware that supports it."""
 
 
 class Config(ConfigSection):
@@ -351,7 +352,10 @@ def _run_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _network_shape(path: Path) -> dict[str, Any]:
-    """Read the network shape from a weights file."""
+    """Return the network shape in a weights file as nested configuration values.
+
+    Return an empty dict if the path is not a supported weights file.
+    """
     from .models import weights
 
     path = weights.locate(path)

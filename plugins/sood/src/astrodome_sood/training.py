@@ -50,7 +50,7 @@ class TrainingResult:
     is_primary: bool = True
 
     def summary(self) -> dict[str, Any]:
-        """Return a summary of the run."""
+        """Return the path of the run folder, and the most important values in the run record."""
         record = self.run.record
         keys = ["model", "parameters", "train_images", "validation_images", "epochs"]
         keys += ["stopped_early", "best_epoch", "best_val_loss", "seconds"]

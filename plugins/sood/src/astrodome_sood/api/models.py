@@ -242,7 +242,10 @@ def generate(model: Model, count: int = 1, *, seed: int = 0) -> NDArray[np.float
 def _load(
     model: Model, images: StrPath | ImageSet, config: Keys, options: dict[str, Any]
 ) -> tuple[Any, Config, ImageSet]:
-    """Load a model, open the images, and return both with the configuration."""
+    """Return the loaded model, its configuration and the images.
+
+    If ``images`` is a path or URL, the test images at this location are opened.
+    """
     if isinstance(images, str | os.PathLike):
         name, settings = model_config(model, config, {**options, "data_dir": to_text(images)})
         return load_model(name, settings), settings, loading.open_images(settings, loading.TEST)

@@ -47,7 +47,10 @@ def info(
     ],
     as_json: Json = False,
 ) -> None:
-    """Show the number of frames, time range and gaps (in seconds) for each year and channel."""
+    """Show the number of frames, the time range and the gaps for each year and channel.
+
+    The cadence and the longest gap are in seconds.
+    """
     from ..datasets.sdoml_v2.store import FrameStore
 
     console.show(FrameStore(store).inventory(), as_json=as_json)

@@ -43,13 +43,13 @@ class GroundTruthOptions(OptionGroup):
     )
     labels: Path | None = option(
         None,
-        "CSV or Parquet file with the columns path and label (1 for anomalous images, 0 for normal "
-        "images).",
+        "CSV or Parquet file with the columns 'path' and 'label'. The label is 1 for anomalous "
+        "images and 0 for normal images.",
     )
     goes_class: str = option(
         "M1.0",
-        "GOES flare class. Images are considered anomalous if the GOES flux at the image time "
-        "reached this class.",
+        "GOES flare class. An image is considered anomalous if the GOES flux at the time of the "
+        "image is at least the flux of this class.",
     )
     event_types: str = option(
         "AR,FL",
@@ -68,7 +68,7 @@ def evaluate(
         typer.Argument(
             metavar="[LABEL=]RUN|MODEL…",
             help="Run folders, weights files, or names of models that have no weights, for example "
-            "threshold.",
+            "'threshold'.",
         ),
     ],
     images: ImageOptions,
@@ -119,7 +119,10 @@ def export(
     assignment: Assignments = None,
     as_json: Json = False,
 ) -> None:
-    """Export a model in ONNX format. It returns scores, squared errors and reconstructions."""
+    """Export a trained model in ONNX format.
+
+    The exported model returns scores, squared errors and reconstructions.
+    """
     from ..scoring.onnx_export import export_onnx
 
     console.show_one(export_onnx(run, out, assignments(assignment or [])), as_json=as_json)
@@ -141,7 +144,8 @@ def report(
         int,
         typer.Option(
             min=1,
-            help="Number of images in each of two lists: the most and the least anomalous images.",
+            help="Number of images to show, both for the most anomalous and the least anomalous "
+            "images.",
         ),
     ] = 6,
     as_json: Json = False,

@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("evaluate", "Export a trained model in ONNX format."),
     "report": ("evaluate", "Write an HTML page about a run."),
 }
-"""Modules and summaries of the commands for all models."""
+"""Module and summary of each command that is not specific to one model."""
 
 
 class ModelGroup(lazy.LazyGroup):

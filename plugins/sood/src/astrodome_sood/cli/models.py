@@ -48,7 +48,8 @@ class PredictOptions(OptionGroup):
 
     predict_mode: str | None = option(
         None,
-        "Prediction mode: sample scores whole images (default), and pixel scores each pixel.",
+        "Prediction mode. 'sample' (default) computes one score for each image, and 'pixel' "
+        "computes one score for each pixel.",
         "-m",
         "--predict-mode",
         "--precit-mode",
@@ -63,8 +64,8 @@ class PredictOptions(OptionGroup):
     )
     scale: str | None = option(
         None,
-        "Gray scale of the maps: run uses the same scale for all maps (default), and image uses a "
-        "separate scale for each map.",
+        "Gray scale of the maps. 'run' (default) uses the same scale for all maps, and 'image' "
+        "uses a separate scale for each map.",
         metavar="run|image",
     )
     log_dir: Path | None = option(

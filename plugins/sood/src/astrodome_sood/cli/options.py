@@ -31,7 +31,8 @@ class ConfigOptions(OptionGroup):
 
     config_file: Path | None = option(
         None,
-        "YAML configuration file. Missing keys are read from defaults.yaml in the same folder.",
+        "YAML configuration file. Keys that it does not contain are read from defaults.yaml in "
+        "the same folder.",
         "-c",
         "--config-file",
     )
@@ -44,7 +45,7 @@ class ConfigOptions(OptionGroup):
 
 
 class ImageOptions(OptionGroup):
-    """Options that select and prepare images."""
+    """Options that select the images and their size."""
 
     data_dir: str | None = option(
         None,
@@ -73,7 +74,7 @@ class AutoencoderOptions(OptionGroup):
     seed: int | None = option(None, "Seed for all random numbers.")
     precision: str | None = option(
         None,
-        "Floating-point precision. With auto, training uses bf16 on hardware that supports it.",
+        "Floating-point precision. With 'auto', training uses bf16 on hardware that supports it.",
         metavar="auto|32|bf16|16",
     )
 
@@ -99,8 +100,8 @@ class ScoreOptions(OptionGroup):
     )
     sample_score: str | None = option(
         None,
-        "Image score: own is the score that the model defines (default), and map is the mean "
-        "pixel score.",
+        "Type of image score. 'own' (default) is the score that the model defines, and 'map' is "
+        "the mean pixel score.",
         metavar="own|map",
     )
 

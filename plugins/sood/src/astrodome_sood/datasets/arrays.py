@@ -15,7 +15,10 @@ MAX_IN_MEMORY = 2**30
 
 
 def allocate(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Return an uninitialized array, which is memory-mapped to a temporary file if it is large."""
+    """Return an uninitialized array.
+
+    An array larger than ``MAX_IN_MEMORY`` is memory-mapped to a temporary file.
+    """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= MAX_IN_MEMORY:
         return np.empty(shape, dtype)

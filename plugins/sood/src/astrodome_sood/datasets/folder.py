@@ -1,7 +1,7 @@
-"""Folders of image files.
+"""Read the image files in a folder as an image data set.
 
-All images are decoded once, into memory or, if the array is large, into a temporary file.
-Therefore, training requires no worker processes. Pixels are stored as unsigned integers.
+Each image is decoded only once. The decoded pixels are stored as unsigned integers, in memory or,
+if the array is large, in a temporary file. Therefore, training requires no worker processes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .arrays import allocate
 EXTENSIONS = (".jpeg", ".jpg", ".png")
 Pixels = NDArray[np.unsignedinteger[Any]]
 MIN_OBSERVATIONS = 10
-"""Minimum number of observations for which the images are split by observation."""
+"""Minimum number of observations in a data set that is split by observation, not by image."""
 
 
 def find(folder: Path) -> list[Path]:
@@ -66,11 +66,15 @@ def describe(path: Path) -> dict[str, Any]:
 def geometry(path: Path, size: int) -> ImageGeometry:
     """Read the geometry of an image with ``size`` × ``size`` pixels from the metadata table.
 
-    Raises AstrodomeError if the file name contains no time, or if the table contains no geometry.
+    The table is the file ``meta.csv`` in a parent folder. Raises AstrodomeError if the file name
+    contains no time, or if the table does not contain the geometry of the image.
     """
     name = parse_file_name(path)
     if name is None:
-        raise AstrodomeError(f"The file name does not contain a time and a wavelength: {path}")
+        raise AstrodomeError(
+            f"The file name does not contain a time and a wavelength: {path}",
+            "Expected a file name such as 2012-03-07T000200__171.jpeg.",
+        )
     return ImageGeometry.from_metadata(find_row(path), size, size, name.time)
 
 
@@ -170,7 +174,8 @@ class FolderImages:
         """
         if len(self) < 2:
             raise AstrodomeError(
-                "Training requires at least two images, because one of them is used for validation."
+                f"Training requires at least two images, got {len(self)}.",
+                "At least one image is used for training, and at least one for validation.",
             )
         names = ["__".join(path.stem.split("__")[:2]) for path in self.paths]
         groups = np.unique(names, return_inverse=True)[1]

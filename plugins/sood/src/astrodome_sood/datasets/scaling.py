@@ -31,7 +31,10 @@ def scale(intensity: Tensor, channel: Channel) -> Tensor:
 
 
 def disk_mask(side: int, factor: float = 1.0) -> Tensor:
-    """Return a mask with shape (side, side), True within ``factor`` solar radii of the center."""
+    """Return a mask with shape (side, side) for an SDO ML frame.
+
+    The mask is True for pixels within ``factor`` solar radii of the frame center.
+    """
     offset = torch.arange(side, dtype=torch.float32) - side // 2
     return offset[:, None] ** 2 + offset**2 <= (DISK_RADIUS * side * factor) ** 2
 

@@ -28,9 +28,10 @@ NAME = re.compile(r"(?:AIA|HMI)(?P<time>\d{8}_\d{4})_(?P<channel>\w+)")
 
 
 class SdoMlV1Images(FolderImages):
-    """Sequence of the frames for one channel.
+    """Sequence of the SDO ML v1 frames for one channel.
 
-    The frames are in the subfolder ``part`` if it exists, and in ``folder`` itself otherwise.
+    The frames are read from the subfolder ``part`` (``train`` or ``test``) of ``folder``. If this
+    subfolder does not exist, they are read from ``folder`` itself.
 
     Raises AstrodomeError if no frames are found, or if none of them can be read.
     """

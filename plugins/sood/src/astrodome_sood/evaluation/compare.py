@@ -29,8 +29,9 @@ Metrics = dict[str, Estimate]
 class EvaluatedModel:
     """Model that has been loaded for an evaluation.
 
-    Training runs of the same model have the same ``group``. ``output`` selects the image score:
-    ``own`` for the image score that the model defines, or ``map`` for the mean of the pixel scores.
+    ``group`` is the name of the model, or the label specified by the user. The results of the
+    training runs in a group are averaged. ``output`` selects the image score: ``own`` for the image
+    score that the model defines, or ``map`` for the mean of the pixel scores.
     """
 
     label: str
@@ -46,8 +47,9 @@ class EvaluatedModel:
 class EvaluationScores:
     """Image scores and pixel score maps of each model, keyed by model label.
 
-    ``images`` contains the evaluated images without their pixels, and ``groups`` maps each model
-    label to its group.
+    ``images`` contains the metadata and the ground truth of the evaluated images, but not the pixel
+    values. ``groups`` maps each model label to the name of its group. The results of the training
+    runs in a group are averaged.
     """
 
     images: list[LabeledImage]
@@ -66,7 +68,7 @@ class Comparison:
 
 
 def compute_scores(models: Sequence[EvaluatedModel], truth: GroundTruth) -> EvaluationScores:
-    """Score all images with all models. Large maps are stored in temporary files."""
+    """Score all images with all models. Large arrays are stored in temporary files."""
     images: list[LabeledImage] = []
     scores: dict[str, list[NDArray[np.float32]]] = {each.label: [] for each in models}
     maps: dict[str, NDArray[np.float32]] = {}
@@ -125,10 +127,10 @@ def _row(values: Metrics, **about: Any) -> dict[str, Any]:
 def _metrics(
     label: str, kind: str, scores: EvaluationScores, bootstraps: int, seed: int
 ) -> tuple[Metrics, dict[str, Any]]:
-    """Return the metrics for images and for pixels.
+    """Return the metrics of a training run for one type of anomaly.
 
     The image metrics are the AUROC and the average precision. The pixel metrics are the average
-    precision and the IoU.
+    precision and the IoU. Also return a dict with the number of images and Otsu's threshold.
     """
     values: Metrics = {}
     about: dict[str, Any] = {}

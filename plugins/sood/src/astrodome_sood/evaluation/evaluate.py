@@ -83,7 +83,7 @@ class Evaluation:
 
     @property
     def image_scores(self) -> pd.DataFrame:
-        """Name, type of anomaly and label of each image, with one column of scores per model."""
+        """Name, type of anomaly, label and scores of each image, with one row per image."""
         images = self.scores.images
         columns = {
             "image": [image.name for image in images],
@@ -120,7 +120,8 @@ def evaluate_models(
     if not names:
         raise InvalidInputError(
             "No models specified.",
-            "Specify run folders, weights files, or the model name threshold.",
+            "Specify run folders, weights files, or names of models without weights, for example "
+            "'threshold'.",
         )
     config = configuration.load(file, overrides)
     devices = {f"devices.{key}": value for key, value in config.plain()["devices"].items()}
@@ -150,8 +151,9 @@ def evaluate_models(
 def _load_models(
     names: Sequence[str], file: Path | None, overrides: dict[str, Any]
 ) -> tuple[list[EvaluatedModel], dict[str, int]]:
-    """Load the models. Return them in the given order, with the image size of each network.
+    """Load the models, and return them in the given order.
 
+    Also return the image size of each network, keyed by model label.
     Models without weights use the image size of the networks, so they are loaded last.
     """
     found: list[tuple[str, str, str, Path | None]] = []

@@ -32,7 +32,8 @@ class EventRegions:
     """Ground truth whose masks are the regions of events observed at the time of each image.
 
     ``types`` are HEK event types, and ``source`` is the name of a registered source of the kind
-    ``events``. Images without a time, a geometry or events are skipped.
+    ``events``. An image is skipped if its time or geometry is unknown, or if no events were
+    observed at this time.
     """
 
     def __init__(self, images: ImageSet, types: Sequence[str], source: str = "") -> None:
@@ -86,9 +87,10 @@ class EventRegions:
 
 
 def region(event: dict[str, Any], geometry: ImageGeometry) -> NDArray[np.bool_]:
-    """Return the mask of an event in an image.
+    """Return the mask of the event region in an image with the given geometry.
 
-    The mask has the shape (H, W), and row 0 is the northernmost row.
+    The mask has the shape (H, W), and row 0 is the northernmost row. It is False everywhere if the
+    outline of the event is invalid or not visible.
     """
     from shapely import wkt
     from shapely.errors import ShapelyError

@@ -22,11 +22,12 @@ from ..protocols import ImageSet
 class LabeledImage:
     """An image with its ground truth.
 
-    ``index`` is the index of the original image in the data set. ``image`` is a float32 array with
-    shape (C, H, W) and values in [-1, 1]. ``kind`` is the type of anomaly, or an empty string for a
-    normal image. ``label`` is 1 for an anomalous image, 0 for a normal image, and None if the label
-    is unknown. ``mask`` has the shape (H, W) and is True for anomalous pixels; it is None if they
-    are unknown. ``wavelength`` is in angstroms.
+    ``index`` is the index, in the data set, of the image from which this image was derived.
+    ``image`` is a float32 array with shape (C, H, W) and values in [-1, 1]. ``kind`` is the type of
+    anomaly, or an empty string for a normal image. ``label`` is 1 for an anomalous image, 0 for a
+    normal image, and None if the label is unknown. ``mask`` has the shape (H, W) and is True for
+    anomalous pixels; it is None if the anomalous pixels are unknown. ``wavelength`` is in
+    angstroms.
     """
 
     index: int
@@ -46,7 +47,7 @@ def labeled_image(
     label: int | None = None,
     mask: NDArray[np.bool_] | None = None,
 ) -> LabeledImage:
-    """Return an image in a data set with its ground truth.
+    """Return the image with the given index in a data set, and its ground truth.
 
     If ``pixels`` is passed, it replaces the pixels of the image.
     """

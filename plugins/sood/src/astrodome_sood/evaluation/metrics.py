@@ -95,9 +95,10 @@ def image_metrics(
     bootstraps: int,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Return the AUROC (``auroc``) and the average precision (``ap``) of image scores.
+    """Return bootstrap estimates of the AUROC and the average precision of image scores.
 
-    ``groups`` contains the index of the original image for each score.
+    The keys are ``auroc`` and ``ap``. ``groups`` contains, for each score, the index of the image
+    from which the evaluated image was derived. Images with the same index are resampled together.
     """
     _, rank = np.unique(scores, return_inverse=True)
     _, group = np.unique(groups, return_inverse=True)
@@ -118,8 +119,9 @@ def image_metrics(
 class PixelCounts:
     """Histograms of the pixel scores inside and outside the mask of each image.
 
-    ``edges`` are the inner edges of the bins, and ``totals`` are the sums of the scores in each
-    bin.
+    ``edges`` contains the inner edges of the bins. ``totals`` contains the sum of the scores in
+    each bin over all images. ``groups`` contains, for each image, the index of the image from which
+    it was derived.
     """
 
     edges: Floats
@@ -141,7 +143,10 @@ class PixelCounts:
         return cls(edges, np.zeros(len(edges) + 1))
 
     def add(self, scores: Floats, mask: NDArray[np.bool_], group: int) -> None:
-        """Add the pixels of a map with shape (H, W) to the histograms of an image group."""
+        """Add the histograms of a score map with shape (H, W).
+
+        ``group`` is the index of the image from which the evaluated image was derived.
+        """
         bins = np.searchsorted(self.edges, scores.ravel(), "right")
         inside = mask.ravel()
         size = len(self.edges) + 1

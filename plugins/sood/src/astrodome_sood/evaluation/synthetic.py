@@ -58,7 +58,8 @@ def random_region(shape: tuple[int, int], random: np.random.Generator) -> Array:
 def replace(image: Array, other: Array, random: np.random.Generator) -> Array:
     """Return the image ``other``.
 
-    It has the same wavelength as ``image`` for ``paste``, and a different wavelength for ``swap``.
+    For the anomaly type ``paste``, ``other`` has the same wavelength as ``image``. For ``swap``, it
+    has a different wavelength.
     """
     return other
 
@@ -99,9 +100,10 @@ class SyntheticAnomalies:
     """Ground truth that contains the original images, and anomalies of each type for each seed.
 
     ``base`` contains the indices of the images that are changed. They have the selected
-    wavelength, which is the most frequent wavelength by default. The type ``paste`` requires two
-    such images. The type ``swap`` requires images at another wavelength. The image of the
-    same patch is used if it exists.
+    wavelength, which is the most frequent wavelength by default. The type ``paste`` requires at
+    least two images, and the type ``swap`` requires images at another wavelength. A type is skipped
+    if the required images do not exist. For ``swap``, an image of the same patch is used if it
+    exists.
     """
 
     def __init__(
@@ -157,10 +159,10 @@ class SyntheticAnomalies:
         }
 
     def changed(self, index: int, kind: str, seed: int) -> LabeledImage:
-        """Return an image with an anomaly.
+        """Return an image with a synthetic anomaly.
 
-        At most 20 random anomalies are generated, until the mean change is at least
-        ``MIN_CHANGE``. Otherwise, the anomaly with the largest change is returned.
+        Random anomalies are generated until the mean change is at least ``MIN_CHANGE``. After
+        ``MAX_TRIES`` attempts, the image with the largest change is returned.
         """
         image = self._image(index)
         name = str(self._about[index].get("path", index)).rsplit("/", 1)[-1]

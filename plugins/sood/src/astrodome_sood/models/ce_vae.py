@@ -28,7 +28,7 @@ class CeVae(NetworkModel):
 
     @torch.inference_mode()
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return beta · KL + theta · mean absolute error for each image, with shape (N,)."""
+        """Return the image scores beta · KL + theta · mean absolute error, with shape (N,)."""
         images = self._tensor(batch)
         with self._autocast():
             scores = negative_elbo(self._vae, images, self._beta)

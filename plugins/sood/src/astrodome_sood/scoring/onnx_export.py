@@ -63,7 +63,7 @@ class ScoringModule(nn.Module):
         return errors.mean(dim=(1, 2)), errors, rebuilt
 
     def random_images(self, count: int, random: torch.Generator) -> Tensor:
-        """Return random images with the shape and dtype of the input."""
+        """Return ``count`` random images with the shape and dtype of the ONNX input."""
         shape = (count, self.net.channels, self.net.size, self.net.size)
         if self.gray:
             return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
@@ -129,8 +129,8 @@ def export_onnx(
     difference = _largest_difference(content, scorer, random)
     if difference > MAX_DIFFERENCE:
         raise AstrodomeError(
-            f"{target} was not written: the results of onnxruntime and torch differ by "
-            f"{difference:.1e} (relative difference).",
+            f"{target} was not written: the relative difference between the results of "
+            f"onnxruntime and torch is {difference:.1e}, but must not exceed {MAX_DIFFERENCE:.0e}.",
             "Try other versions of onnxruntime and torch.",
         )
     files.write_bytes(target, content)

@@ -41,7 +41,7 @@ SHOWN = {
     "sample": ("rank", "score", "t_obs", "wavelength", "path"),
     "pixel": ("map", "mean", "max", "t_obs", "wavelength", "path"),
 }
-"""Names of the columns to display, keyed by mode."""
+"""Names of the columns to display, keyed by prediction mode."""
 WHITE_PERCENTILE = 99.9
 """Percentile of the pixel scores that is shown in white.
 

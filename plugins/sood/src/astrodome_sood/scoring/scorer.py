@@ -140,11 +140,11 @@ class ImageResults:
 
 
 def output_folder(model: str, config: Config, name: str) -> Path:
-    """Return the output folder.
+    """Return the output folder of a command.
 
-    If ``pred_dir`` is configured, it is the output folder. Otherwise, it is the subfolder ``name``
-    in the run folder. For models without weights, it is the folder ``name/MODEL`` in the current
-    folder.
+    If ``pred_dir`` is configured, it is the output folder. Otherwise, the output folder is the
+    subfolder ``name`` in the run folder. For models without weights, the output folder is
+    ``name/MODEL`` in the current folder.
     """
     weights = config.model.load_path
     if config.predict.pred_dir:

@@ -33,7 +33,7 @@ def _score(shard: Shard) -> NDArray[np.float32]:
 
 
 class ResumableScores:
-    """Scores of an image set that are saved while they are computed.
+    """Scores of an image set, which are saved during the computation.
 
     The file ``path`` contains the scores. The file ``about`` contains ``identity``, a description
     of the images, the weights and the settings. Saved scores with another identity are not used.

@@ -74,7 +74,7 @@ def write_evaluation(evaluation: Evaluation, out: str | os.PathLike[str]) -> Pat
 
 
 def _without_nan(value: Any) -> Any:
-    """Replace NaN by None, because JSON does not support NaN."""
+    """Return a copy in which NaN is replaced with None, because JSON does not support NaN."""
     if isinstance(value, dict):
         return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -98,7 +98,7 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
 
 
 def _curves(scores: EvaluationScores) -> str:
-    """Plot the ROC curves for images and the precision-recall curves for pixels."""
+    """Return an SVG plot with the ROC curves for images and precision-recall curves for pixels."""
     labeled = [n for n, image in enumerate(scores.images) if image.label is not None]
     masked = [n for n, image in enumerate(scores.images) if image.mask is not None]
     with mpl.rc_context(STYLE):

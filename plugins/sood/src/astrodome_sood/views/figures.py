@@ -45,7 +45,7 @@ def color_bar() -> str:
 
 
 def losses(metrics: pd.DataFrame) -> str:
-    """Plot the training and validation losses by epoch, and the terms of the validation loss."""
+    """Return an SVG plot of the losses and the terms of the validation loss for each epoch."""
     terms = [name for name in metrics if name.startswith("val_") and name != "val_loss"]
     panels = {"loss": [name for name in ("loss", "val_loss") if name in metrics]}
     panels |= {"term (validation)": terms} if terms else {}
@@ -62,7 +62,7 @@ def losses(metrics: pd.DataFrame) -> str:
 
 
 def histogram(predictions: pd.DataFrame, label: str) -> str:
-    """Plot a histogram of the column ``score``."""
+    """Return an SVG histogram of the column ``score``."""
     with mpl.rc_context(STYLE):
         figure = Figure((10, 2.4), layout="constrained")
         axes = figure.subplots()

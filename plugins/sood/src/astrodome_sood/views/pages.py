@@ -13,7 +13,7 @@ from astrodome import files
 def write_page(path: Path, template: str, **variables: Any) -> None:
     """Render a template to a file.
 
-    The variable ``written`` is set to the current time.
+    The template variable ``written`` is set to the current time.
     """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("astrodome_sood.views"),

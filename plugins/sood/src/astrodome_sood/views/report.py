@@ -33,8 +33,9 @@ HIDDEN_SETTINGS = ("predict.", "data.sdo_ml_v2.", "debug")
 class SavedPredictions:
     """Predictions in a folder.
 
-    ``rows`` contains one record per image in descending order of the score, and ``maps`` contains
-    the pixel scores, or None.
+    ``rows`` contains one record per image in descending order of the score. ``about`` contains the
+    description of the predictions, and ``label`` describes the scores. ``maps`` contains the pixel
+    scores with shape (N, H, W). It is None if the folder contains no pixel scores.
     """
 
     folder: Path
@@ -135,7 +136,9 @@ def read_predictions(folder: Path) -> SavedPredictions:
             for row in table.to_pylist():
                 rows.setdefault(row["path"], {}).update({"score": row.get("mean")} | row)
     if not rows:
-        raise AstrodomeError(f"No predictions found in {folder}.", "Run the command predict first.")
+        raise AstrodomeError(
+            f"No predictions found in {folder}.", "Run the command 'predict' first."
+        )
     maps = np.load(folder / "maps.npy", mmap_mode="r") if (folder / "maps.npy").exists() else None
     ranked = sorted(rows.values(), key=lambda row: -row["score"])
     return SavedPredictions(folder, ranked, about, maps, label)

@@ -1,8 +1,8 @@
 """Build a zarr store with the layout of SDO ML v2 from FITS files and images.
 
-As in the published store, the solar disk has the same radius and position in all frames, row 0 is
-the southernmost row, and intensities are divided by the exposure time. Gray levels of JPEG and
-PNG images are converted to the intensities that they represent.
+As in the published SDO ML v2 store, the solar disk has the same radius and position in all frames,
+row 0 is the southernmost row, and intensities are divided by the exposure time. Gray levels of JPEG
+and PNG images are converted to the intensities that they represent.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class StoreLayout:
     """Frame size, chunk size and shard size of a store.
 
     ``size`` is the width and height of the frames in pixels. ``chunk`` is the number of frames in
-    a chunk, and ``shard`` is the number of frames in a shard; 0 disables sharding.
+    a chunk. ``zarr_format`` is the version of the zarr format. ``shard`` is the number of frames in
+    a shard; 0 disables sharding.
     """
 
     size: int = 512
@@ -63,7 +64,8 @@ def find_sources(paths: Iterable[Path]) -> list[Path]:
                 found[file] = None
     if not found:
         raise AstrodomeError(
-            "No images found.", f"Expected files with the extensions {', '.join(EXTENSIONS)}."
+            "No images or FITS files found in the specified folders.",
+            f"Expected files with the extensions {', '.join(EXTENSIONS)}.",
         )
     return list(found)
 
@@ -80,8 +82,9 @@ def build(
     layout = layout or StoreLayout()
     if layout.shard and (layout.zarr_format < 3 or layout.shard % layout.chunk):
         raise InvalidInputError(
-            f"Invalid shard size {layout.shard}: expected a multiple of the chunk size "
-            f"({layout.chunk}), and zarr_format 3.",
+            f"Invalid shard size {layout.shard} for the chunk size {layout.chunk} and "
+            f"zarr_format {layout.zarr_format}: sharding requires zarr_format 3, and the shard "
+            "size must be a multiple of the chunk size.",
             "For example, set zarr_format to 3, chunk to 12 and shard to 120.",
         )
     if out.exists():
@@ -116,8 +119,8 @@ def _read_frames(
 ) -> tuple[dict[tuple[str, str], dict[datetime, Row]], list[tuple[str, str]]]:
     """Read each image once, and write its frame to ``frames``.
 
-    Return the frames, grouped by (year, channel) and keyed by time. Also return the name and the
-    error message for each image that cannot be used.
+    Return the index and the attributes of each frame, grouped by (year, channel) and keyed by time.
+    Also return the name of each image that cannot be used, and the error message.
     """
 
     def read(path: Path) -> tuple[datetime, str, NDArray[np.float32], dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Prefetch chunks of a store in threads, and cache their prepared frames."""
+"""Prefetch the chunks of a store in threads, and cache the preprocessed frames."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ M_MMAP_THRESHOLD = -3
 def read_frames(array: ChannelFrames, chunk: int, rows: Sequence[int]) -> Tensor:
     """Read frames from one chunk.
 
-    ``rows`` must be in ascending order. The frames are returned with the shape (n, H, W) and in the
-    units of the store.
+    ``rows`` contains the indices of the frames in ``array``, in ascending order. The returned
+    tensor has the shape (n, H, W) and contains intensities in the units of the store.
     """
     frames = array.read_chunk(chunk)
     if len(rows) < len(frames):
@@ -33,17 +33,17 @@ def read_frames(array: ChannelFrames, chunk: int, rows: Sequence[int]) -> Tensor
 
 
 def invalid(frames: Tensor) -> Tensor:
-    """Return a mask with shape (n,) of the frames that contain NaN or infinite pixels."""
+    """Return a mask with shape (n,) that is True for frames with NaN or infinite pixels."""
     return ~torch.isfinite(frames).flatten(1).all(1)
 
 
 class ChunkCache:
-    """Cache of prepared chunks. The chunks that are expected next are prefetched in threads.
+    """Cache of preprocessed chunks. The chunks that are expected next are prefetched in threads.
 
     Parameters
     ----------
     read
-        Function that returns the prepared frames of a chunk.
+        Function that returns the preprocessed frames in a chunk.
     size
         Maximum number of chunks in the cache.
     ahead
@@ -63,7 +63,10 @@ class ChunkCache:
         self._place = {key: place for place, key in enumerate(self._order)}
 
     def get(self, key: ChunkKey) -> Tensor:
-        """Return a chunk, or raise the exception that occurred while it was read."""
+        """Return the preprocessed frames in a chunk.
+
+        If an exception occurred while the chunk was read, this exception is raised.
+        """
         future = self._cached.get(key) or self._submit(key)
         self._cached.move_to_end(key)
         if (place := self._place.get(key)) is not None:

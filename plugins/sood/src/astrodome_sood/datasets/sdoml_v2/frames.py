@@ -1,4 +1,4 @@
-"""Select the frames of one channel in a store, or of several channels matched by time."""
+"""Select frames in a store. The frames of several channels are matched by time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class FrameIndex:
 
     ``times`` are in UTC and have the shape (N,). For each image and channel, ``array`` contains the
     index of a frame array, and ``row`` contains the index of a row in this array. Both have the
-    shape (N, C).
+    shape (N, C). ``failed`` contains the name of each array with invalid times, and the error
+    message.
     """
 
     arrays: list[ChannelFrames]
@@ -78,7 +79,7 @@ def find_frames(store: FrameStore, names: Sequence[str], filters: FrameFilter) -
     """Select the frames of one channel, or the frames of several channels matched by time.
 
     Years that contain no valid times are skipped and added to ``failed``. Raises AstrodomeError if
-    no frames match.
+    no frames pass the filters.
     """
     empty = np.array([], np.int64)
     index = FrameIndex([], empty.astype("datetime64[ms]"), empty, empty)
@@ -129,7 +130,10 @@ def _select_channel(
 def _pair(
     times: list[Times], names: Sequence[str], store: FrameStore, index: FrameIndex
 ) -> list[Rows]:
-    """Return the frame indices by channel for the times at which all channels have a frame."""
+    """Match the frames of several channels by time, and return one index array per channel.
+
+    The index arrays select the frames at the times for which all channels have a frame.
+    """
     kept = np.arange(len(times[0]))
     partners: list[Rows] = []
     for other in times[1:]:

@@ -1,6 +1,6 @@
-"""Image data set that contains the frames in a store, which is read one chunk at a time.
+"""Image data set that contains frames in an SDO ML v2 store.
 
-Random access to single frames would decode a whole chunk for each frame. Therefore the chunks are
+Random access to single frames would decode a whole chunk for each frame. Therefore, the chunks are
 shuffled and divided into small groups, and the frames in each group are shuffled.
 """
 
@@ -30,7 +30,7 @@ from .store import ChannelFrames
 SHUFFLED_CHUNKS = 6
 """Maximum number of chunks whose frames are shuffled together."""
 MAX_PREPARED_BYTES = 64 * 2**20
-"""Maximum size in bytes of the prepared frames in memory."""
+"""Maximum size in bytes of the preprocessed frames in memory."""
 NOT_FINITE = "The image contains NaN or infinite pixels."
 
 
@@ -41,7 +41,7 @@ def prepare_chunk(
     mask_radius: float | None,
     key: ChunkKey,
 ) -> Tensor:
-    """Return the prepared frames in a chunk. Raises AstrodomeError if a frame is invalid."""
+    """Return the preprocessed frames in a chunk. Raises AstrodomeError if a frame is invalid."""
     array, rows = arrays[key[0]], rows_by_chunk[key]
     frames = read_frames(array, key[1], rows)
     if (bad := invalid(frames)).any():
@@ -54,7 +54,7 @@ def prepare_chunk(
 
 
 class StoreImages:
-    """Sequence of the selected frames in an SDO ML v2 store.
+    """Sequence of images, each of which consists of one frame per channel in an SDO ML v2 store.
 
     Each image is a float32 array with shape (C, size, size) and values in [-1, 1]. ``failed``
     contains the name of each frame or array that could not be used, and the error message.
@@ -137,7 +137,7 @@ class StoreImages:
         return scaling.frame_geometry(self.size, time)
 
     def digest(self) -> str:
-        """Return the SHA-256 digest of the frame names, frame times and preparation settings."""
+        """Return the SHA-256 digest of the frame names, frame times and preprocessing settings."""
         digest = hashlib.sha256(repr((self.size, self._mask_radius)).encode())
         for array in self.frames.arrays:
             digest.update(f"{array.year}/{array.channel.name}{array.array.shape}".encode())
@@ -194,7 +194,7 @@ class StoreImages:
                 task.advance(len(rows))
         if not good.any():
             raise AstrodomeError(
-                f"None of the {len(self)} frames can be used.",
+                f"None of the {len(self)} frames in {self.location} can be used.",
                 f"Last error: {failed[-1][0]}: {failed[-1][1]}",
             )
         checked = self._part(good)

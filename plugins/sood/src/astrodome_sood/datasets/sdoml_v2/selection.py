@@ -56,7 +56,8 @@ class FrameFilter:
 def select(times: Times, channel: Channel, filters: FrameFilter, name: str = "") -> Rows:
     """Return the row indices of the frames that pass all filters, sorted by time.
 
-    Raises AstrodomeError if no frames are left. The message contains the filter.
+    ``name`` is the name of the frame array for error messages. Raises AstrodomeError if no frames
+    pass one of the filters. The error message contains this filter.
     """
     rows = np.flatnonzero(~np.isnat(times))
     rows = rows[np.argsort(times[rows], kind="stable")]
@@ -163,9 +164,9 @@ def _every(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
 def nearest(times: Times, wanted: Times, tolerance: Any) -> tuple[Rows, Rows]:
     """Match each time in ``wanted`` with the nearest time in ``times``.
 
-    ``times`` must be sorted. Return the indices into ``times`` and the indices into ``wanted`` of
-    the matched pairs. Pairs with a difference above the tolerance are omitted, and each time is
-    matched at most once.
+    ``times`` must be sorted. For the matched pairs, return the indices in ``times`` and the indices
+    in ``wanted``. Pairs with a difference above the tolerance are omitted, and each time is matched
+    at most once.
     """
     after = np.searchsorted(times, wanted).clip(0, len(times) - 1)
     before = (after - 1).clip(0)
@@ -176,7 +177,10 @@ def nearest(times: Times, wanted: Times, tolerance: Any) -> tuple[Rows, Rows]:
 
 
 def _at(rows: Rows, times: Times, obs_times: Sequence[str] | None) -> Rows:
-    """Keep the frames at ``obs_times``; a time without a fraction matches the whole second."""
+    """Keep the frames at ``obs_times``.
+
+    A time without fractional seconds matches all frames in this second.
+    """
     if not obs_times:
         return rows
     exact = np.array([parse_time(value) for value in obs_times if "." in value], "datetime64[ms]")
@@ -188,7 +192,7 @@ def _at(rows: Rows, times: Times, obs_times: Sequence[str] | None) -> Rows:
 
 
 def _quiet(rows: Rows, times: Times, filters: FrameFilter) -> Rows:
-    """Keep the frames at times with a known flux that does not exceed the limit."""
+    """Keep the frames at times for which the GOES flux is known and is at most ``irradiance``."""
     if filters.irradiance is None or not len(rows):
         return rows
     name, options = filters.flux_source, {}

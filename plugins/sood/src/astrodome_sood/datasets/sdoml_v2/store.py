@@ -99,7 +99,10 @@ def parse_times(values: Sequence[Any], name: str = "") -> Times:
         isot = np.char.replace(np.asarray(utc.isot, dtype=str), ":60.", ":59.")
         found[tai] = isot.astype("datetime64[ms]")
     if len(found) and np.isnat(found).all():
-        raise AstrodomeError(f"{name} contains no valid {T_OBS}: the first value is '{texts[0]}'.")
+        raise AstrodomeError(
+            f"{name} contains no valid {T_OBS}: the first value is '{texts[0]}'.",
+            "Expected ISO 8601 times (UTC), or times such as 2010.05.01_00:12:04_TAI.",
+        )
     return found
 
 
@@ -124,14 +127,16 @@ class FrameStore:
         return sorted(name for name, _ in self._root[year].arrays())  # type: ignore[union-attr]
 
     def frames(self, year: str, channel: Channel) -> ChannelFrames | None:
-        """Return the frames of a channel in a year, or None if the year does not contain it."""
+        """Return the frames of a channel in a year, or None if the channel does not exist."""
         group: Any = self._root[year]
         if channel.name not in group:
             return None
         name = f"{self.location}/{year}/{channel.name}"
         array = group[channel.name]
         if array.ndim != 3:
-            raise AstrodomeError(f"Invalid array {name}: expected 3 dimensions (N, H, W).")
+            raise AstrodomeError(
+                f"Invalid array {name}: expected 3 dimensions (N, H, W), got {array.ndim}."
+            )
         return ChannelFrames(year, channel, array, name)
 
     def all_frames(self, channel: Channel, years: Sequence[str] = ()) -> list[ChannelFrames]:
@@ -157,8 +162,10 @@ class FrameStore:
         return found
 
     def inventory(self) -> list[dict[str, Any]]:
-        """Return a record for each array with its frames, times, cadence, shape and problems.
+        """Return one record per array.
 
+        A record contains the number of frames, the first and last time, the cadence and the longest
+        gap in seconds, the frame size, the chunk size, and a description of problems.
         Raises AstrodomeError if the store contains no frames.
         """
         rows = [
