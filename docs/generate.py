@@ -21,7 +21,7 @@ INTRODUCTION = """\
 All commands of `sdo` and `scope`; `make docs` generates this page. Commands and options can be
 typed with `_` or `-`. Every option can also be set with an environment variable, for example
 `SDO_GOES_GET_MAX_DIFF` for `sdo goes get --max-diff`. Every command has the options `-h` and
-`--help`. The [user guide](guide.md) describes what all commands have in common.
+`--help`. The [user guide](guide.md) describes the features that all commands share.
 """
 
 SETTINGS_INTRODUCTION = """\

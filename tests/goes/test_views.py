@@ -97,7 +97,7 @@ def test_unsupported_extensions_and_times_without_data_are_errors(goes, day_stor
         result.code == 2 and f"Unsupported file extension in '{tmp_path / 'day.txt'}'" in result.err
     )
     result = goes("plot", "--store", day_store, "--start", "2012-01-01", "-o", tmp_path / "a.png")
-    assert result.code == 1 and "contains no data in this time range" in result.err
+    assert result.code == 1 and "contains no data in the requested time range" in result.err
     assert not [*tmp_path.iterdir()]
 
 

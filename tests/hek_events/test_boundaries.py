@@ -102,7 +102,7 @@ def test_a_settled_window_is_not_requested_again_and_a_recent_one_is(
     end = datetime(2023, 3, 30)
     before = len(server.requests)
     fetched(url, end + timedelta(days=14))
-    assert "are complete for this time range" in events(*command).succeeded().err
+    assert "in the requested time range are already stored" in events(*command).succeeded().err
     assert len(server.requests) == before
     fetched(url, end + timedelta(days=14) - TICK)
     events(*command).succeeded()

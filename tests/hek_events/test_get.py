@@ -184,7 +184,10 @@ def test_complete_windows_are_not_requested_again(serve, get, events, database):
         again = get(*DAY, "--event-type", "AR", "--frm", "SWPC").succeeded()
         assert len(server.requests) == before
         assert {request.query["result_limit"][0] for request in server.requests} == {"500"}
-        assert again.json["done"] == 0 and "are complete for this time range" in again.err
+        assert (
+            again.json["done"] == 0
+            and "in the requested time range are already stored" in again.err
+        )
         get("--start", "2023-03-28", "--end", "2023-03-29T12:00:00").succeeded()
         (request,) = server.requests[before:]
         assert request.query["event_endtime"] == ["2023-03-29T00:00:00"]

@@ -75,7 +75,7 @@ def search(
     with closing(fetch_windows(_client(), windows)) as results:
         for window, found, error in results:
             if found is None:
-                raise AstrodomeError(f"Cannot download {window}: {error}")
+                raise AstrodomeError(f"Cannot download events ({window}): {error}")
             rows |= {row["kb_archivid"]: row for row in map(records.to_row, found)}
     ordered = sorted(rows.values(), key=lambda row: (row["event_starttime"], row["kb_archivid"]))
     records.add_corners(ordered)

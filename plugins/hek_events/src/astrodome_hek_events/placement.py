@@ -255,7 +255,7 @@ def _wavelengths(row: Mapping[str, Any]) -> frozenset[int]:
 
 
 def _label(row: Mapping[str, Any], event_type: str) -> str:
-    """Return the GOES class of a flare or the NOAA number of an active region."""
+    """Return the GOES class of a flare or the NOAA number of a region, or an empty string."""
     if event_type not in ("AR", "FL", "SS", "SG"):
         return ""
     return str(row.get("fl_goescls" if event_type == "FL" else "ar_noaanum") or "")

@@ -16,7 +16,8 @@ class HekSettings(BaseModel):
     retries: int = Field(
         2,
         ge=0,
-        description="Maximum number of retries before the window of a failed request is split.",
+        description="Maximum number of retries before the time window of a failed request is "
+        "split.",
     )
     page_size: int = Field(
         500, ge=1, le=10_000, description="Maximum number of events per response page."

@@ -163,8 +163,8 @@ class ImageGeometry:
         """Convert helioprojective coordinates to pixel coordinates, each with shape (N, 2).
 
         The coordinates are (Tx, Ty) in arcsec, and (x, y) in pixels from the upper left corner of
-        the image, as in JPEG files. The center of ``data[row, column]``, an element of the pixels
-        of a :class:`SolarImage`, is at x = column + 0.5, y = height - 0.5 - row.
+        the image, as in JPEG files. In a :class:`SolarImage`, the center of the pixel
+        ``data[row, column]`` is at x = column + 0.5, y = height - 0.5 - row.
         """
         columns, rows = self.wcs.wcs_world2pix(*(np.asarray(arcsec, float).T / 3600), 0)
         return np.column_stack([columns + 0.5, self.height - 0.5 - rows])

@@ -126,7 +126,10 @@ class EventSource(Protocol):
     def search(
         self, start: datetime, end: datetime, event_types: Sequence[str] = ()
     ) -> list[dict[str, Any]]:
-        """Return the unchanged catalogue records of events that overlap [start, end] (UTC)."""
+        """Return the unchanged catalogue records of events that overlap a time range.
+
+        ``start`` and ``end`` are in UTC, and both are inclusive.
+        """
         ...
 
 

@@ -112,6 +112,6 @@ def _read(store: Store, start: Any, end: Any) -> pd.DataFrame:
 def no_samples(store: Store) -> AstrodomeError:
     """Return the error for a time range without samples."""
     return AstrodomeError(
-        f"The GOES store {store.folder} contains no data in this time range.",
+        f"The GOES store {store.folder} contains no data in the requested time range.",
         "Use 'sdo goes info' to show the time range of the stored data.",
     )

@@ -203,7 +203,7 @@ def _downsample(flux: pd.Series, step: pd.Timedelta, origin: datetime) -> pd.Ser
 def _read_catalogue(
     records: Iterable[Mapping[str, Any]],
 ) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
-    """Return the flares in catalogue records, and the records without valid times."""
+    """Return the flares in catalogue records, and (identifier, reason) for each skipped record."""
     found, skipped = [], []
     for record in records:
         name = str(record.get("kb_archivid") or record.get("SOL_standard") or "unnamed record")

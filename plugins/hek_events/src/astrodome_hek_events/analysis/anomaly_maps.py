@@ -35,6 +35,8 @@ Scores = NDArray[np.float64]
 class RegionDetection(BaseModel):
     """Parameters for :func:`detect_regions`. All lengths are in pixels of the resized map.
 
+    ``threshold`` is the method that computes the threshold for the scores, and ``level`` is the
+    parameter of the methods ``binary`` and ``simple``.
     ``gaussian`` is the standard deviation of the Gaussian filter; 0 disables smoothing.
     ``map_width`` is the width of the resized map; 0 means that the map is not resized. The default
     values of the other parameters are suitable for the default width.
@@ -62,8 +64,9 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class AnomalyMap:
-    """Anomaly scores, with the minimum and maximum score of all maps in the same folder.
+    """Scores in an anomaly map.
 
+    ``low`` and ``high`` are the minimum and maximum score of all maps in the same folder.
     ``scores`` has the shape (height, width), and the first row is the top of the image.
     """
 
@@ -98,8 +101,8 @@ def find_maps(folder: Path) -> list[ImageFile]:
     if not found:
         raise AstrodomeError(
             f"No anomaly maps found in {folder}.",
-            "Maps have names such as 20120101-000000_171A.png. The prediction mode 'pixel' of "
-            "'sdo sood MODEL predict' writes them.",
+            "Create maps with 'sdo sood MODEL predict --predict-mode pixel'. Their file names have "
+            "the form 20120101-000000_171A.png.",
         )
     return sorted(found, key=lambda each: (each.t_obs, each.wavelength, str(each.path)))
 
@@ -191,7 +194,11 @@ def resize(scores: Scores, width: int) -> Scores:
 
 
 class _StoredScores(NamedTuple):
-    """Row of each map in the array ``scores``, and the minimum and maximum of all scores."""
+    """Scores of all maps in a folder.
+
+    ``rows`` maps the file name of each map to its index in the array ``scores``. ``value_range``
+    contains the minimum and the maximum of all scores, or is None if they are unknown.
+    """
 
     rows: Mapping[str, int] = {}
     scores: Any = ()

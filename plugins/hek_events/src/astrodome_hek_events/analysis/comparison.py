@@ -29,7 +29,7 @@ Search = Callable[[datetime, datetime, Sequence[str]], list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class ComparisonOptions:
-    """Options that select events and define the shapes of events and predicted regions.
+    """Options for selecting events, and for the shapes of events and predicted regions.
 
     If ``event_types`` is empty, all event types are selected. The value ``any`` selects all
     observatories or all instruments.
@@ -53,7 +53,11 @@ class ComparisonOptions:
 
 @dataclass(frozen=True)
 class ImageComparison:
-    """Result for one image: shapes in pixel coordinates, and rows of the result tables."""
+    """Result of the comparison for one image.
+
+    The shapes in ``placed`` and ``predicted`` are in pixel coordinates. ``row``, ``event_rows`` and
+    ``type_rows`` are rows of the result tables.
+    """
 
     pair: ImagePair
     size: tuple[int, int]
@@ -70,7 +74,10 @@ Task = tuple[ImagePair, list[placement.Event]]
 def with_events(
     pairs: Sequence[ImagePair], search: Search, options: ComparisonOptions
 ) -> Iterator[Task]:
-    """Yield each pair with the events observed at its time. Events are queried once per day."""
+    """Yield each pair with the events that were observed at the time of its image.
+
+    Events are queried once per day.
+    """
     for _, group in groupby(pairs, key=lambda pair: pair.image.t_obs.date()):
         day = list(group)
         records = search(

@@ -25,9 +25,10 @@ class ImagePair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Pairs in chronological order, and the images and maps that are not part of a pair.
+    """Pairs of an image and an anomaly map, and the unmatched images and maps.
 
-    ``tolerance`` is the maximum time difference within a pair, in seconds.
+    The pairs are in chronological order. ``tolerance`` is the maximum time difference within a
+    pair, in seconds.
     """
 
     tolerance: float

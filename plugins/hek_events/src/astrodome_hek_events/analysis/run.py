@@ -133,9 +133,10 @@ def compare_pairs(
     jobs: int = 0,
     on_image: Callable[[], None] = lambda: None,
 ) -> AnalysisResult:
-    """Compare the events in each image with its anomaly map, in parallel.
+    """Compare the events in each image with the regions in its anomaly map, in parallel.
 
-    If an image, its metadata or its map cannot be read, the result contains the error message.
+    If an image, its metadata or its map cannot be read, the error message is added to
+    ``failed`` in the result.
     ``on_image`` is called without arguments after each image.
     """
     tolerance = f"{pairing.tolerance:g} s"

@@ -42,7 +42,8 @@ class RegionOptions(OptionGroup):
     gaussian: float = option(
         0,
         "Standard deviation of the Gaussian filter that smooths the resized maps, in pixels. "
-        f"If no value is specified, {DEFAULT_SIGMA} is used; 0 disables smoothing.",
+        f"If the option is used without a value, the value is {DEFAULT_SIGMA}. 0 disables "
+        "smoothing.",
         min=0,
         metavar="[SIGMA]",
     )
@@ -135,7 +136,8 @@ def analyze(
     codes = parse_codes([*(event_type or ()), *(more_types or ())] or ["AR", "FL"])
     if regions.min_size > regions.max_size:
         raise InvalidInputError(
-            f"--min-size {regions.min_size:g} is larger than --max-size {regions.max_size:g}."
+            f"--min-size {regions.min_size:g} is larger than --max-size {regions.max_size:g}.",
+            "Reduce --min-size, or increase --max-size.",
         )
     options = ComparisonOptions(
         event_types=tuple(codes),
@@ -178,7 +180,7 @@ def _show(
 
 
 def _summary_rows(summary: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield one row for all events, and one for each event type."""
+    """Yield one table row for all events, and one for each event type."""
     total = summary | {"events": summary["hek_events"], "found": summary["hek_found"]}
     for name, values in {"all": total, **summary["by_event_type"]}.items():
         counts = {key: values[key] for key in ("images", "events", "found")}

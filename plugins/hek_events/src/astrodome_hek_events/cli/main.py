@@ -89,7 +89,7 @@ def get(
     for query in queries:
         if not any(window.query == query for window in windows):
             console.note(
-                f"Events ({query}) are complete for this time range. "
+                f"All events ({query}) in the requested time range are already stored. "
                 "Use --again to download them again."
             )
     days = sum((w.end - w.start).total_seconds() for w in windows) / DAY

@@ -80,7 +80,8 @@ class EventOptions(OptionGroup):
     def search(self, ctx: typer.Context) -> Search:
         """Return the search function of the selected event source. The default is the local store.
 
-        A database on the command line selects the local store, regardless of the settings.
+        If ``--db-connection-string`` is used on the command line, the local store is selected
+        regardless of the settings.
         """
         origin = ctx.get_parameter_source("db_connection_string")
         has_database = origin is not None and origin.name == "COMMANDLINE"

@@ -136,7 +136,7 @@ def _target_files(
     targets = [out / f"{path.stem}__events.{form}" for path in images]
     if len(set(targets)) < len(targets):
         raise InvalidInputError(
-            "Two images have the same file name, so their plots would overwrite each other.",
+            f"Several images would be plotted to the same file {max(targets, key=targets.count)}.",
             "Plot the images separately, with a different --out folder for each.",
         )
     return targets

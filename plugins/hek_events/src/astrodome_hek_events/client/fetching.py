@@ -16,7 +16,7 @@ from .windows import QueryWindow
 MAX_LENGTH = timedelta(days=16)
 """Maximum length of a time window, which limits the number of response pages."""
 MAX_SPLITS = 8
-"""Maximum number of splits. A window that was split this often is reported if it fails again."""
+"""Maximum number of splits, after which a window with a failed request is not split again."""
 OUTAGE_FAILURES, OUTAGE_SPLITS = 8, 6
 """HEK is considered unavailable after this number of consecutive failures.
 
@@ -25,7 +25,7 @@ In addition, the window that failed last must have been split at least ``OUTAGE_
 
 
 class WindowResult(NamedTuple):
-    """The records in a time window, or the error message if the request failed."""
+    """The HEK records in a time window, or the error message if the request failed."""
 
     window: QueryWindow
     records: list[Any] | None = None

@@ -12,7 +12,7 @@ from .schema import completed_windows
 
 
 def add_window(connection: sa.Connection, window: QueryWindow) -> None:
-    """Add a completed window in the same transaction as its events."""
+    """Record that all events in a window are stored, in the transaction that stores them."""
     query = window.query
     row = {
         "event_type": query.event_type,
@@ -28,12 +28,12 @@ def add_window(connection: sa.Connection, window: QueryWindow) -> None:
 def missing_windows(
     connection: sa.Connection, window: QueryWindow, settle: timedelta, fresh_since: datetime
 ) -> list[QueryWindow]:
-    """Return the parts of a window that are not covered by completed windows.
+    """Return the time windows within a window that must be downloaded.
 
-    HEK continues to receive events for some time after they occurred. A downloaded window therefore
-    only counts as completed if it was downloaded at least ``settle`` after its end, or after
-    ``fresh_since``. A completed window also covers more restrictive queries, for example for one
-    observatory.
+    Parts of the window that completed windows cover are omitted. HEK continues to receive events
+    for some time after they occurred. A downloaded window therefore only counts as completed if it
+    was downloaded at least ``settle`` after its end, or after ``fresh_since``. A completed window
+    also covers more restrictive queries, for example for one observatory.
     """
     query, columns = window.query, completed_windows.c
     found = connection.execute(

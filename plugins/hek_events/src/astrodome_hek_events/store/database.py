@@ -82,7 +82,7 @@ class Database:
         return file is not None and not file.exists()
 
     def has_table(self, name: str) -> bool:
-        """Return whether the database contains a table with this name."""
+        """Return whether the database contains a table with the given name."""
         if self.is_missing():
             return False
         with self.connect() as connection:

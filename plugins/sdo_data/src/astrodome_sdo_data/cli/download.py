@@ -64,7 +64,7 @@ class DownloadOptions(OptionGroup):
     )
 
     def request(self) -> DownloadRequest:
-        """Return the download request."""
+        """Return the download request that the options specify."""
         from ..downloads import DownloadRequest
 
         values = vars(self) | {
