@@ -105,7 +105,7 @@ def _expect_disk(
     height, width = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
     fills = rows.size / (height * width)
     if abs(height / width - 1) > 0.05 or abs(fills - np.pi / 4) > 0.05:
-        raise AstrodomeError("The bright region is not circular.")
+        raise AstrodomeError("No complete solar disk found: the bright region is not circular.")
 
 
 def check_fit() -> Iterator[str]:
