@@ -49,7 +49,7 @@ def test_the_command_of_an_installed_plugin_can_be_run(observatory: Any) -> None
         (
             "from astrodome import hookimpl\n@hookimpl\ndef register_commands(): return ['goes']",
             "failed",
-            "'goes', which is not a CommandSpec",
+            "'goes': expected a CommandSpec",
         ),
         (
             "from astrodome import hookimpl, CommandSpec\n@hookimpl\ndef register_commands():\n"

@@ -248,7 +248,7 @@ def finish(
 
 
 class Progress:
-    """The progress of a long operation, as returned by :func:`progress`."""
+    """The progress of a long operation, which :func:`progress` yields."""
 
     def __init__(self, label: str, total: int | None, unit: str, *, resumes: bool = True) -> None:
         self.label, self.total, self.unit, self.resumes = label, total, unit, resumes

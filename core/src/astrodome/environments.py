@@ -174,7 +174,10 @@ def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
 
 
 def _name_in_file(path: Path) -> str:
-    """Return the distribution name in a wheel, a source archive or a project folder."""
+    """Return the distribution name in a wheel, a source archive or a project folder.
+
+    The result is an empty string if a project folder does not specify the name.
+    """
     if path.suffix == ".whl":
         return canonical_name(path.name.partition("-")[0])
     if path.is_dir():

@@ -16,7 +16,12 @@ TIMEOUT = 120.0
 
 @dataclass(frozen=True)
 class Health:
-    """The state of an environment. ``error`` is an empty string if every app starts."""
+    """The state of an environment.
+
+    ``error`` is an empty string if every app starts. ``host`` is the version of astrodome, and
+    ``plugins`` contains the state of each plugin. ``clashes`` and ``unsatisfied`` contain messages
+    about names that several plugins register, and about unsatisfied requirements.
+    """
 
     error: str = ""
     host: str = ""
@@ -58,6 +63,7 @@ def check() -> Health:
 def faults(before: Health, after: Health, removed: Collection[str]) -> list[str]:
     """Return descriptions of the problems that a change caused.
 
+    ``before`` and ``after`` are the states of the environment before and after the change.
     ``removed`` contains the distributions that the user asked to remove.
     """
     if after.error:

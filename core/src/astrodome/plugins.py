@@ -166,7 +166,9 @@ def _call(plugin: Plugin, hook: pluggy.HookCaller, spec_class: type[AnySpec]) ->
             continue
         for spec in returned:
             if not isinstance(spec, spec_class):
-                raise ValueError(f"a hook returned {spec!r}, which is not a {spec_class.__name__}")
+                raise ValueError(
+                    f"its hook {hook.name} returned {spec!r}: expected a {spec_class.__name__}"
+                )
             if wrong := specs.fault(spec):
                 raise ValueError(wrong)
             yield spec

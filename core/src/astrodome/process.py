@@ -1,4 +1,4 @@
-"""Set up the command process: standard streams, Ctrl-C, library folders and library messages."""
+"""Set up the process of a command: standard streams, Ctrl-C, library folders and messages."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Plugin:
 
     @property
     def state(self) -> str:
-        """Status of the plugin, with its error message if any, as the predicate of a sentence."""
+        """Text that follows the plugin name in messages, such as ``failed to load: MESSAGE``."""
         return f"{STATES.get(self.status, 'is active')}: {self.error}".removesuffix(": ")
 
 

@@ -134,7 +134,7 @@ class Settings:
         return f"Settings(sections={self.sections()})"
 
     def add_file(self, path: Path) -> None:
-        """Add a file with a lower priority than the files that were added before."""
+        """Add a configuration file. Files that were added earlier take precedence over it."""
         self.layers.append((str(path), read_yaml(path)))
 
     def sections(self) -> list[str]:
@@ -333,7 +333,10 @@ def _short(value: Any) -> str:
 
 
 def masked(key: str, value: Any) -> Any:
-    """Return a value for display, in which secrets are replaced with asterisks at all levels.
+    """Return a value for display, in which secrets are replaced with asterisks.
+
+    ``key`` is the name of the setting. A value is a secret if its key contains a word such as
+    ``token`` or ``password``. Nested mappings and lists are also masked.
 
     Examples
     --------
