@@ -1,4 +1,4 @@
-"""The event source that other plugins can use."""
+"""Data source of the kind ``events``, which other plugins can use."""
 
 from __future__ import annotations
 

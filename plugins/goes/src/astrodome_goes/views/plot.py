@@ -42,7 +42,7 @@ Catalogue = Callable[[datetime, datetime], Sequence[Mapping[str, Any]]]
 def search_catalogue(
     start: datetime, end: datetime, source: str = ""
 ) -> Sequence[Mapping[str, Any]]:
-    """Return the flares between two times from the installed event catalogue.
+    """Return the flares in an event catalogue that overlap a time range.
 
     Parameters
     ----------

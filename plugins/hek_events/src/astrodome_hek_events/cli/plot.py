@@ -130,7 +130,7 @@ def _target_files(
         if len(images) > 1:
             raise InvalidInputError(
                 f"--out {out} is a file, but there are {len(images)} images.",
-                "Specify a folder.",
+                "Specify a folder with --out.",
             )
         return [out]
     targets = [out / f"{path.stem}__events.{form}" for path in images]

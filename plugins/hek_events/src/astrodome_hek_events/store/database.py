@@ -163,7 +163,7 @@ def _errno(error: BaseException) -> int:
 
 
 def _configure_sqlite(connection: Any, _: Any) -> None:
-    """Disable the implicit transactions of the driver, because they start too late (see _begin)."""
+    """Disable the implicit transactions of the driver, which start too late; see :func:`_begin`."""
     connection.isolation_level = None
     connection.execute(CACHE)
 

@@ -72,7 +72,7 @@ def _to_arrow(rows: Rows) -> pa.Table:
 
 
 def _to_astropy(rows: Rows, origin: str) -> Table:
-    """Convert rows to an astropy table with times as ISO 8601 strings and masked missing values."""
+    """Convert rows to an astropy table with ISO 8601 times, in which missing values are masked."""
     import numpy as np
     from astropy import units
     from astropy.table import MaskedColumn, Table

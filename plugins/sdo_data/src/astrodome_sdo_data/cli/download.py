@@ -1,4 +1,4 @@
-"""``sdo data download``."""
+"""The command ``sdo data download``."""
 
 from __future__ import annotations
 

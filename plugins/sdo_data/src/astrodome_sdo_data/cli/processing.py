@@ -1,4 +1,4 @@
-"""``sdo data import``, ``sdo data resize`` and ``sdo data patch``."""
+"""The commands ``sdo data import``, ``sdo data resize`` and ``sdo data patch``."""
 
 from __future__ import annotations
 

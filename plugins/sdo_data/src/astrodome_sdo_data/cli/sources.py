@@ -1,4 +1,4 @@
-"""``sdo data sources``."""
+"""The command ``sdo data sources``."""
 
 from __future__ import annotations
 

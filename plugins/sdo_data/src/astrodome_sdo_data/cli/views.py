@@ -1,4 +1,4 @@
-"""``sdo data show`` and ``sdo data info``."""
+"""The commands ``sdo data show`` and ``sdo data info``."""
 
 from __future__ import annotations
 

@@ -286,7 +286,10 @@ def _lacks_parameters(folder: Path, names: pd.Series, record: pd.DataFrame) -> n
 
 
 def _quality_reasons(request: DownloadRequest, record: pd.DataFrame) -> np.ndarray:
-    """Return the reason for skipping each image because of its quality, or an empty string."""
+    """Return the reasons for skipping images because of their quality.
+
+    The array contains an empty string for each image that is not skipped.
+    """
     text = np.full(len(record), "", object)
     if request.quality is not None:
         bits = record["QUALITY"].fillna(0).to_numpy(np.int64) & ~np.int64(request.quality)
@@ -295,7 +298,10 @@ def _quality_reasons(request: DownloadRequest, record: pd.DataFrame) -> np.ndarr
 
 
 def _flux_reasons(request: DownloadRequest, t_obs: pd.Series) -> np.ndarray:
-    """Return the reason for skipping each image because of the flux, or an empty string."""
+    """Return the reasons for skipping images because of the flux at their times.
+
+    The array contains an empty string for each image that is not skipped.
+    """
     text = np.full(len(t_obs), "", object)
     if request.min_flux is None and request.max_flux is None:
         return text

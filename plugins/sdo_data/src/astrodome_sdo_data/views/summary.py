@@ -187,7 +187,7 @@ def _summary(
 
 
 def find_gaps(times: Sequence[datetime], cadence: float = 0.0) -> tuple[float, list[Gap]]:
-    """Return the cadence in seconds, and the gaps in a sorted sequence of times.
+    """Return the cadence of a sorted sequence of times in seconds, and the gaps in the sequence.
 
     If ``cadence`` is 0, the median time step is used.
     """
