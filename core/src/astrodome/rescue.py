@@ -111,7 +111,7 @@ def _run(app: str, args: list[str], failure: BaseException) -> int:
 
 @dataclass(frozen=True)
 class UnloadedPlugin:
-    """An installed plugin that was not loaded, as ``plugins list`` shows it."""
+    """An installed plugin that was not loaded. The fields are the columns of ``plugins list``."""
 
     name: str
     distribution: str

@@ -44,8 +44,8 @@ def flares(
         Earliest and latest peak time (UTC), both inclusive. If ``end`` is a date string without a
         time, the whole day is included. By default, all flares are returned.
     min_class : str, optional
-        Minimum GOES class, for example ``"C1.0"``. By default, flares
-        of all classes are returned.
+        Minimum GOES class, for example ``"C1.0"``. By default, flares of all classes are
+        returned.
 
     Returns
     -------

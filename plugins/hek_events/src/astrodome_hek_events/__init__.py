@@ -9,7 +9,7 @@ download, EventStore
 plot, boxes_on_image
     Plot events on a solar image, or compute their bounding boxes in pixel coordinates.
 analyze, overlap
-    Compare events with the regions in anomaly maps, or with other regions.
+    Compare events with the regions in anomaly maps, or compute the overlap of two sets of shapes.
 """
 
 import lazy_loader as lazy

@@ -33,7 +33,7 @@ def check_image(content: bytes, path: Path, side: int = 0) -> None:
             raster.decoded(raster.from_bytes(content))
     elif extension in (".fits", ".fts"):
         if content[:9] != b"SIMPLE  =" or len(content) % 2880:
-            raise AstrodomeError("Invalid or truncated FITS file.")
+            raise AstrodomeError("The FITS file is invalid or truncated.")
     elif not content:
         raise AstrodomeError("The file is empty.")
 

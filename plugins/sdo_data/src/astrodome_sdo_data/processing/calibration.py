@@ -47,7 +47,7 @@ class Calibration:
         self.pointing, self.degradation, self.section = pointing, degradation, section
 
     def prepare(self) -> None:
-        """Load the tables.
+        """Load the pointing table and the degradation table.
 
         Raises AstrodomeError if a table is not available or aiapy is not installed.
         """

@@ -64,7 +64,8 @@ class HelioviewerSource(ServerSource):
             )
         if image.wavelength != row["wavelength"]:
             raise AstrodomeError(
-                f"Wrong wavelength: expected {row['wavelength']} angstrom, got {image.wavelength}."
+                f"The image has the wrong wavelength: expected {row['wavelength']} angstrom, "
+                f"got {image.wavelength} angstrom."
             )
         check_quality(row, image.quality)
         comment = f"Helioviewer: {row['size']}, of {image.time:%Y-%m-%dT%H:%M:%S.%f}"

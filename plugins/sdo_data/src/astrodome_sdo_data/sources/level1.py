@@ -134,7 +134,8 @@ class Level1Source(ArchiveSource):
         check_quality(row, image.quality)
         if image.wavelength != row["wavelength"]:
             raise AstrodomeError(
-                f"Wrong wavelength: expected {row['wavelength']} angstrom, got {image.wavelength}."
+                f"The image has the wrong wavelength: expected {row['wavelength']} angstrom, "
+                f"got {image.wavelength} angstrom."
             )
         calibrated = ""
         if row["calibrate"]:
