@@ -222,8 +222,9 @@ def test_the_hint_for_missing_columns_contains_another_suffix(
     with pytest.raises(AstrodomeError, match="16 of 61 feature columns") as error:
         Preparation.fit(of(sky(600, 1, "LS").table), ontological, None)
     assert error.value.hint.startswith(
-        "The file has a column 'f1_BIC_LS'. Set features.info.period_suffix"
+        f"The file contains the column 'f1_BIC_LS' instead of 'f1_BIC_{SUFFIX}'."
     )
+    assert f"({SUFFIX}). To train new models" in error.value.hint
 
 
 def test_a_column_without_a_value_is_an_error(frame: DataSet, ontological: FeatureSet) -> None:

@@ -362,7 +362,8 @@ def test_a_table_without_scores_and_labels_is_an_error(
 ):
     path = survey.csv(tmp_path / "plain.csv")
     failed = scope("vet", "--file", path, "--no-browser")
-    assert failed.code == 1 and "expected names such as 'vnv_xgb'" in failed.err
+    assert failed.code == 1 and "has no score columns such as 'vnv_xgb'" in failed.err
+    assert "--label 'RR Lyrae'" in failed.err
     assert candidates.read(path, ["variable", "bogus"]).labels == ["variable", "bogus"]
 
 

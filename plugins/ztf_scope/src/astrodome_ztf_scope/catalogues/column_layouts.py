@@ -38,7 +38,9 @@ class ColumnExpression:
 
 
 def columns(schema: pa.Schema, key: str) -> dict[str, ColumnExpression]:
-    """Return an expression for each available column, including renamed and computed columns.
+    """Return an expression for each available column, keyed by the column name in Kowalski.
+
+    Columns with alternative names, and columns that can be computed from others, are included.
 
     ``key`` is the name of the identifier column. The readout channel ``rcid`` (0 to 63) equals
     4 (ccd - 1) + quad - 1.
@@ -97,7 +99,7 @@ def per_light_curve(epochs: pa.Table) -> pa.Table:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """Replace the nested column ``lightcurve`` with one list column for each quantity."""
+    """Return a table in which the nested column ``lightcurve`` is split into list columns."""
     names = (name.removeprefix(f"{NESTED}.") for name in table.flatten().column_names)
     return table.flatten().rename_columns(list(names))
 

@@ -30,7 +30,7 @@ META = "meta.json"
 NAMES = ("catalog", "minobs", "field", "coordinates", "skip")
 """Query parameters that must be the same for all quadrants in a directory."""
 FORMATS = {"txt": ".txt", "text": ".txt", **table_io.EXTENSIONS}
-"""File extensions by format name."""
+"""Mapping from format names to file extensions."""
 
 
 @dataclass(frozen=True)

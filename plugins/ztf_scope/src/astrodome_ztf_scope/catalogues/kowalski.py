@@ -31,8 +31,8 @@ LIGHT_CURVE_COLUMNS = ("_id", "ra", "dec", "filter", "data")
 class KowalskiCatalogue:
     """The catalogues in all configured Kowalski instances.
 
-    If ``instance`` is given, only the catalogues in this instance are used. ``page`` is the number
-    of documents per response.
+    If ``instance`` is given, only the catalogues in this instance are used. By default, ``token``
+    is read from the settings. ``page`` is the number of documents per response.
     """
 
     def __init__(self, instance: str = "", token: str = "", page: int = PAGE) -> None:
@@ -186,7 +186,7 @@ def _flat(document: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]
 def _nearest_first(
     documents: Sequence[Mapping[str, Any]], ra: float, dec: float, columns: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Add the position and the separation (in arcsec) to each document, and sort the documents."""
+    """Return the documents with their position and separation (in arcsec), nearest first."""
     if not documents:
         return []
     places = [positions.of_document(document) for document in documents]

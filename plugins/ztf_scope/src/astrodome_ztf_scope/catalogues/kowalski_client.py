@@ -36,7 +36,7 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
             known = ", ".join(found) or "none"
             raise AstrodomeError(
                 f"No token found for the Kowalski instance '{instance}'.",
-                f"Instances with a token: {known}.",
+                f"Configure a token for this instance. Instances with a token: {known}.",
             )
         found = {instance: found[instance]}
     if not found:

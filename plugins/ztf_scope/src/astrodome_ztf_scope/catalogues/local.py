@@ -33,7 +33,7 @@ WORDS = {
     "gaia": "Gaia",
     "sources": "ZTF_sources",
 }
-"""Substring that identifies a collection in Kowalski by its name, keyed by role."""
+"""Substring in the names of Kowalski collections that have a role, keyed by role."""
 LIGHT_CURVES = ("light_curves", "lightcurves")
 IDS = ("_id", "ztf_id", "objectid", "oid")
 
@@ -95,9 +95,8 @@ class LocalCatalogue:
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:
         """Return light curves as a table with one row per epoch. See the protocol ``Catalogue``.
 
-        The files may have any of the layouts described in
-        :mod:`.column_layouts`. Raises AstrodomeError for
-        any other layout.
+        The files may have any of the layouts described in :mod:`.column_layouts`. Raises
+        AstrodomeError for any other layout.
         """
         name = next((name for name in LIGHT_CURVES if name in self._paths), None)
         if name is None:
@@ -160,7 +159,11 @@ class LocalCatalogue:
 
 @lru_cache(maxsize=16)
 def _dataset(path: Path, modified: int) -> ds.Dataset:
-    """Open the files in a collection. The modification time is only part of the cache key."""
+    """Open the files in a collection.
+
+    ``modified`` is the modification time of the path. It is used only as part of the cache key, so
+    that changed files are opened again.
+    """
     try:
         return ds.dataset(path, format="parquet", exclude_invalid_files=False)
     except (pa.ArrowInvalid, OSError) as error:
@@ -190,7 +193,10 @@ def _key(schema: pa.Schema, path: Path) -> str:
 
 @lru_cache(maxsize=8)
 def _positions(path: Path, modified: int) -> tuple[SkyCoord, list[Any]]:
-    """Return the positions and ids in a file. The modification time is part of the cache key."""
+    """Return the positions and the ids of the sources in a file.
+
+    ``modified`` is the modification time of the path, which is part of the cache key.
+    """
     from astropy.coordinates import SkyCoord
 
     source, known = _documents(path, modified)

@@ -38,8 +38,8 @@ def coordinates(
     """Return the RA and Dec of all rows in degrees, with NaN for empty cells.
 
     Returns None if the table does not have both columns. Raises AstrodomeError if a value is not a
-    valid coordinate in degrees. The message contains the file (``origin``), the column and the
-    first invalid row.
+    valid coordinate in degrees. The error message contains the file (``origin``), the column and
+    the first invalid row.
     """
     named = columns(list(table.columns))
     if len(named) < len(LIMITS):

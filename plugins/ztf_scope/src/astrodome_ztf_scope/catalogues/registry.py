@@ -30,7 +30,8 @@ def open_catalogue(name: str = "", *, token: str = "", page_size: int = 0) -> An
     Raises
     ------
     AstrodomeError
-        If the directory does not exist, or if no catalogue with this name is installed.
+        If the directory does not exist, or if no installed plugin provides a catalogue with this
+        name.
 
     Examples
     --------

@@ -32,9 +32,9 @@ def fetch(
 
     ``pattern`` has the same syntax as in ``gsutil``, for example ``datasets/*.csv`` or
     ``models/**``. The directory structure after the first wildcard is preserved. At most ``jobs``
-    objects are downloaded in parallel. ``on_file`` is called with the name of each downloaded file.
-    Raises AstrodomeError if the objects in the bucket cannot be listed, or if no object matches the
-    pattern.
+    objects are downloaded in parallel. ``on_file`` is called with the name of each file after its
+    download has succeeded or failed. Raises AstrodomeError if the objects in the bucket cannot be
+    listed, or if no object matches the pattern.
     """
     section = settings.section("gcs", GcsSettings)
     where = f"gs://{section.bucket}/{pattern}"

@@ -21,7 +21,7 @@ SPLIT, METRICS, PLOT, LAYERS = "split.parquet", "metrics.json", "confusion.svg",
 
 
 def complete(job: TrainingJob) -> None:
-    """Write the missing derived files for a finished run."""
+    """Write the derived files of a finished run that are missing or outdated."""
     split = job.folder / SPLIT
     if stale(job.folder / METRICS, [split]):
         measured = evaluation.measure_split(arrow.read_frame(split))
@@ -34,7 +34,10 @@ def complete(job: TrainingJob) -> None:
 
 
 def report(group: Path) -> None:
-    """Write a missing or outdated report for a run group, if the group contains finished runs."""
+    """Write the report of a run group if it is missing or outdated.
+
+    If the group contains no finished runs, no report is written.
+    """
     from . import report
 
     records = trained_models.records(group)

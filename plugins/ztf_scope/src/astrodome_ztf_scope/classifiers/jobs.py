@@ -235,7 +235,10 @@ def _override(model: type[Any], entry: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _enabled(option: bool | None, entry: ClassConfig, name: str) -> bool:
-    """Return the option if it is set; otherwise, the value for the class (default: True)."""
+    """Return ``option`` or, if it is None, the configured value for the class.
+
+    If the value is not configured, True is returned.
+    """
     if option is not None:
         return option
     return getattr(entry, name) if name in entry.model_fields_set else True

@@ -1,4 +1,4 @@
-"""Load trained classifiers together with the imputation and scaling of their features.
+"""Load trained classifiers, with the parameters for imputing and scaling their features.
 
 A run folder contains both the weights and the parameters for imputation and scaling. A SCoPe model
 file contains only the weights, so the other parameters are read from the configuration.
@@ -108,6 +108,7 @@ def load_model(
     Returns
     -------
     LoadedModel
+        The loaded classifier.
 
     Raises
     ------
@@ -180,7 +181,7 @@ def load_run(folder: Path, threads: int = 0) -> LoadedModel:
 def configure(
     model: trained_models.TrainedModel, config: ScopeConfig | None = None
 ) -> trained_models.TrainedModel:
-    """Return a copy of a SCoPe model to which the configuration for its class is added.
+    """Return a copy of a SCoPe model that contains the configuration for its class.
 
     By default, the configuration is the result of :func:`load_config`. Run folders, and model files
     that already have a configuration, are returned unchanged. Raises AstrodomeError if the class is

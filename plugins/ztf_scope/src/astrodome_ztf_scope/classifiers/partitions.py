@@ -83,7 +83,10 @@ class PredictionTask:
 
 
 def start(folder: Path, task: PredictionTask) -> None:
-    """Prepare a directory for the partitions, and delete partitions from a different task."""
+    """Write the digest of the task to a partition directory, and delete outdated partitions.
+
+    Partitions are outdated if they belong to a task with a different digest.
+    """
     mark = folder / "plan"
     if not mark.exists() or mark.read_text("utf-8") != task.digest:
         for path in folder.glob("*.parquet"):
@@ -93,7 +96,11 @@ def start(folder: Path, task: PredictionTask) -> None:
 
 
 def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
-    """Score the missing partitions in this process, and yield the number of rows in each."""
+    """Score the missing partitions in the current process, and yield the numbers of scored rows.
+
+    For each input file, the first number is the number of rows that were scored by an earlier call.
+    The following numbers are the numbers of rows in the new partitions.
+    """
     for number, file in enumerate(task.files):
         first = _finished_rows(folder, number)
         yield first
@@ -117,7 +124,11 @@ def _finished_rows(folder: Path, number: int) -> int:
 
 
 def score_distributed(task: PredictionTask, folder: Path, scheduler: str) -> Iterator[int]:
-    """Score the missing partitions on a Dask cluster, and yield the number of rows in each."""
+    """Score the missing partitions on a Dask cluster, and yield the numbers of scored rows.
+
+    The first number is the number of rows that were scored by an earlier call. The following
+    numbers are the numbers of rows in the new partitions.
+    """
     partitions = list(_partitions(task))
     todo = [part for part in partitions if not (folder / part.name).exists()]
     finished = (folder / part.name for part in partitions if part not in todo)
@@ -174,7 +185,10 @@ def join(folder: Path, out: Path, task: PredictionTask) -> None:
     """
     parts = sorted(folder.glob("*.parquet"))
     if not parts:
-        raise AstrodomeError("The input files have no rows: expected at least one row.")
+        raise AstrodomeError(
+            f"The input files have no rows: {', '.join(map(str, task.files))}.",
+            "Specify at least one file that contains sources.",
+        )
     about = {
         "digest": task.digest,
         "files": [str(file) for file in task.files],

@@ -140,6 +140,7 @@ def predict_files(
     Returns
     -------
     PredictionResult
+        Path of the output file, number of rows, and number of missing scores.
 
     Raises
     ------

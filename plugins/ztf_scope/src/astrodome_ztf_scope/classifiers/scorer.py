@@ -30,7 +30,7 @@ Scores = NDArray[np.float32]
 class Scorer:
     """A set of loaded models that score the same rows.
 
-    Models with equal imputation and scaling share the prepared features.
+    For models with equal imputation and scaling, the features are preprocessed only once.
     """
 
     def __init__(self, models: Iterable[loaded_models.AnyModel], threads: int = 1) -> None:
@@ -38,7 +38,7 @@ class Scorer:
         self.threads = threads
         self.preparations = [model.preparation for model in self.models]
         self.uses_dmdt = any(model.uses_dmdt for model in self.models)
-        # Index of the first model with the same preparation.
+        # Index of the first model with the same imputation and scaling.
         self._shared = [self.preparations.index(each) for each in self.preparations]
 
     def columns(self, file: Path) -> list[str]:

@@ -107,7 +107,7 @@ def _history(folder: Path) -> Iterator[tuple[int, dict[str, float]]]:
 
 
 def _final(folder: Path) -> Iterator[tuple[str, float]]:
-    """Yield the names and values of the final metrics. For example, a name is ``test_f1``."""
+    """Yield the name (for example ``test_f1``) and the value of each final metric."""
     for part, values in run_metrics(folder).items():
         for name, value in values.items():
             if value is not None:

@@ -51,8 +51,9 @@ class TrainedModel:
     finished : str
         Time at which the training finished, in ISO 8601 format.
     configured : str
-        Configuration and feature preparation for a SCoPe model file, as JSON. Empty for a run
-        folder, which contains this information itself. See :func:`.loaded_models.configure`.
+        Configuration and preprocessing parameters for a SCoPe model file, as JSON. It is empty for
+        a run folder, which contains this information itself. See
+        :func:`.loaded_models.configure`.
     """
 
     path: Path
@@ -153,10 +154,10 @@ def by_tag(root: Path) -> dict[str, list[TrainedModel]]:
 
 
 def counted(of_class: Sequence[TrainedModel], root: Path) -> list[str]:
-    """Return the number of runs for a class by group and algorithm.
+    """Return a description of the runs for a class, with one item per group and algorithm.
 
-    For example, ``experiment/dnn (3)`` means that the group contains three runs. The number is
-    omitted if there is only one run.
+    For example, ``experiment/dnn (3)`` means that the group ``experiment`` contains three runs with
+    the algorithm ``dnn``. The number is omitted if there is only one run.
     """
     names = Counter("/".join(run.path.relative_to(root).parts[:-2]) for run in of_class)
     return [name if count == 1 else f"{name} ({count})" for name, count in names.items()]

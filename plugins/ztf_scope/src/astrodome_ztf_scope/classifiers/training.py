@@ -204,9 +204,9 @@ def required_columns(jobs: Sequence[TrainingJob], dataset: Path) -> list[str]:
 
 
 def _share(todo: list[TrainingJob], dataset: Path, scratch: Path) -> Path:
-    """Read the data set once, and write it to a file that all training processes map to memory.
+    """Write the data set to a file that all training processes map to memory.
 
-    The file also contains the source number of each row.
+    The file also contains the source number of each row. Returns the path of the file.
     """
     data = datasets.read_dataset(dataset, required_columns(todo, dataset))
     path = scratch / "dataset.joblib"
@@ -239,7 +239,11 @@ def _parallel(
 
 
 def _run(job: TrainingJob, shared: Path, wait: bool) -> Row:
-    """Train a classifier, unless another process is training it or has already trained it."""
+    """Train a classifier, and return a row for the results table.
+
+    If another process has already trained the classifier, the row contains its results. If another
+    process is training it and ``wait`` is False, :data:`BUSY` is returned.
+    """
     threads = {"TF_NUM_INTRAOP_THREADS": str(job.config["threads"])}
     os.environ.update({**ENVIRONMENT, **threads, **os.environ, **job.options.environment})
     if not job.save:

@@ -172,7 +172,9 @@ def update(merged: pd.DataFrame, training_set: str | Path | None, prefix: str) -
     if dataset.dmdt is not None:
         before = before.assign(dmdt=[image.tolist() for image in dataset.dmdt])
     if "ztf_id" not in before:
-        raise AstrodomeError(f"{path} has no column 'ztf_id'.")
+        raise AstrodomeError(
+            f"{path} has no column 'ztf_id', which is required to find existing light curves."
+        )
     replaced = before["ztf_id"].isin(set(merged["ztf_id"]))
     new = merged.set_index("ztf_id")
     own = before[replaced].drop_duplicates("ztf_id").set_index("ztf_id")

@@ -69,8 +69,8 @@ def field_ids(
     output: str = typer.Argument(
         "",
         metavar="[OUTPUT|CATALOG]",
-        help="Output file or folder for the ids, which are printed by default. The name of the "
-        "catalogue to query is also accepted here.",
+        help="Output file or folder for the ids. If it is omitted, the ids are printed. This "
+        "argument can also be the name of the catalogue to query.",
     ),
     multi_quads: bool = option(False, "Write one file per quadrant, even for a single quadrant."),
     output_dir: Path | None = option(
@@ -199,7 +199,8 @@ def find_sources(
 
     if (position is None) == (not group_ids) or (catalogue and group_ids):
         raise InvalidInputError(
-            "Specify either --position RA DEC, or --group-ids without --catalogue."
+            "Invalid combination of --position, --group-ids and --catalogue.",
+            "Specify either --position RA DEC, or --group-ids without --catalogue.",
         )
     found: Iterable[Mapping[str, Any]]
     if position is None:

@@ -68,7 +68,10 @@ class ManualCommand(lazy.Command):
 
 
 def _switch(option: Any, name: str, equals: str, value: str) -> Iterator[str]:
-    """Yield a switch without its value or, if the value is false, the opposite switch (if any)."""
+    """Yield a switch without its value.
+
+    If the value is false, yield the opposite switch instead, if it exists.
+    """
     if value.lower() in FALSE:
         yield from option.secondary_opts[:1]
     else:

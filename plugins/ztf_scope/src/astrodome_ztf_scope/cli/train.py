@@ -27,7 +27,7 @@ NO_EFFECT = {
     "float_convert_types": "training always uses 32-bit floats",
     "weights_only": "the optimizer state is never loaded",
 }
-"""Reason why each of these scope-ml options is accepted but has no effect."""
+"""Reasons why some scope-ml options have no effect, keyed by option name."""
 DATA, CLASS, LEARNING = "Data", "Class entry", "Learning"
 Text = str | None
 Number = float | None

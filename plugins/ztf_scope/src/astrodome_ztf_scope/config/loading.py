@@ -93,12 +93,13 @@ def load_config(path: str | os.PathLike[str] | None = None) -> ScopeConfig:
     Returns
     -------
     ScopeConfig
+        The validated configuration.
 
     Raises
     ------
     AstrodomeError
-        If the file does not exist, or a value is invalid. The message contains the file, the key
-        and the expected type.
+        If the file does not exist, or a value is invalid. The error message contains the file, the
+        key and the expected type.
 
     Examples
     --------

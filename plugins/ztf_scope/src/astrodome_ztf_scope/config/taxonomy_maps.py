@@ -36,7 +36,8 @@ def read(source: str, taxonomy_id: int | None = None) -> dict[str, TaxonomyClass
     A file contains either ``{"label": "class"}``, with the same ``taxonomy_id`` for all labels, or
     ``{"label": {"fritz_label": "class", "taxonomy_id": 1012}}``. The result contains None for each
     label that has no class on the marshal. The argument ``taxonomy_id`` overrides the ids in the
-    file. Raises AstrodomeError if the file is invalid; the message contains the file and the label.
+    file. Raises AstrodomeError if the file is invalid. The error message contains the file and the
+    label.
     """
     document, origin = _document(source)
     found: dict[str, TaxonomyClass | None] = {}

@@ -54,7 +54,8 @@ class DisagreementOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1 or not 0 <= self.score <= 1:
             raise InvalidInputError(
-                "Invalid limits: expected 0 ≤ low < high ≤ 1 and 0 ≤ score ≤ 1."
+                f"Invalid limits (low {self.low:g}, high {self.high:g}, score {self.score:g}): "
+                "expected 0 ≤ low < high ≤ 1 and 0 ≤ score ≤ 1."
             )
 
     @property

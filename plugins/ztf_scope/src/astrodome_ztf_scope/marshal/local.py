@@ -226,7 +226,7 @@ class LocalMarshal:
     # Database access
 
     def _complete(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Add the groups, classifications, annotations and labellers to a source."""
+        """Return a source with its groups, classifications, annotations and labellers."""
         obj_id = row["id"]
         labels = self._rows("SELECT labeller_id FROM labels WHERE obj_id = ?", obj_id)
         saved = self._rows("SELECT group_id FROM saved WHERE obj_id = ? ORDER BY 1", obj_id)

@@ -174,7 +174,10 @@ def require_columns(required: Iterable[str], names: Sequence[str], path: Path) -
             close = difflib.get_close_matches(name, names, 1, 0.7)
             raise AstrodomeError(
                 f"{path} has no column '{name}'.",
-                f"Did you mean '{close[0]}'?" if close else f"The file has {len(names)} columns.",
+                f"Did you mean '{close[0]}'?"
+                if close
+                else f"Existing columns: {', '.join(map(str, names[:10]))}"
+                f"{', …' if len(names) > 10 else '.'}",
             )
         if names.count(name) > 1:
             raise AstrodomeError(f"{path} has more than one column with the name '{name}'.")

@@ -225,7 +225,7 @@ def _column(name: str, values: list[Any]) -> Any:
 
 
 def exact(table: pd.DataFrame, origin: ValueOrigin) -> pd.DataFrame:
-    """Prepare a table for writing by converting floats in identifier columns to integers.
+    """Return a copy of a table in which floats in identifier columns are converted to integers.
 
     Raises AstrodomeError if a float is not an integer, or is too large to be represented exactly.
     """

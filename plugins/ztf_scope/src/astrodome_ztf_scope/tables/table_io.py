@@ -23,7 +23,7 @@ EXTENSIONS = {
     "h5": ".h5",
     "hdf5": ".h5",
 }
-"""File extensions by format name, including the format names in SCoPe."""
+"""Mapping from format names, including those in SCoPe, to file extensions."""
 
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:

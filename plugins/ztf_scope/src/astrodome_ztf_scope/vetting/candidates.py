@@ -112,9 +112,9 @@ def read(
     """Read the sources to vet from a table.
 
     The score columns are ``<tag>_dnn``, ``<tag>_xgb`` and the columns named in ``labels``. The
-    available labels are ``labels`` or, if it is empty, the tags of the score columns. ``radius`` is
-    the maximum separation between a source and its light curves, in arcsec. Raises AstrodomeError
-    if neither labels nor scores are available.
+    labels that can be selected are ``labels`` or, if it is empty, the tags of the score columns.
+    ``radius`` is the maximum separation between a source and its light curves, in arcsec. Raises
+    AstrodomeError if ``labels`` is empty and the table has no score columns.
     """
     table = table_io.read_table(path)
     place = positions.coordinates(table, path)
@@ -130,8 +130,9 @@ def read(
     chosen = list(labels) or list(scores)
     if not chosen:
         raise AstrodomeError(
-            f"{path} has no score columns: expected names such as 'vnv_xgb'.",
-            "Specify the labels to choose from, for example 'RR Lyrae' and 'bogus'.",
+            f"{path} has no score columns such as 'vnv_xgb', and no labels are specified.",
+            "Specify the labels that can be selected, for example --label 'RR Lyrae' --label "
+            "bogus, or add score columns to the table.",
         )
     used = {column for columns in scores.values() for column in columns} | KNOWN
     ids = [str(name) for name in table if identifiers.is_identifier(name)]

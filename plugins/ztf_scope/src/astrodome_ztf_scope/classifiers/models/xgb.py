@@ -212,7 +212,7 @@ def _params(settings: Mapping[str, Any], seed: int, threads: int) -> dict[str, A
 
 
 def _early_stopping(settings: Mapping[str, Any], share: float) -> xgb.callback.EarlyStopping:
-    """Return the callback that stops training. ``share`` is the fraction of positive sources."""
+    """Return the early-stopping callback. ``share`` is the fraction of positive sources."""
     # If the log loss is the configured metric, any improvement counts.
     least = 0.0 if settings["eval_metric"] == LOSS else MIN_IMPROVEMENT
     return xgb.callback.EarlyStopping(
@@ -253,9 +253,11 @@ def _earlier(config: Mapping[str, Any]) -> xgb.Booster | None:
 
 
 def _order(booster: xgb.Booster, names: list[str], file: Path) -> NDArray[np.intp] | None:
-    """Return the index of each model feature in ``names``, or None if the orders are equal.
+    """Return the index in ``names`` of each feature in the model.
 
-    SCoPe models contain column names, which include the suffix for the period-finding algorithm.
+    Returns None if the model and ``names`` contain the features in the same order. SCoPe models
+    contain column names, which include the suffix for the period-finding algorithm. Raises
+    AstrodomeError if the features differ.
     """
     if booster.feature_names is None:
         if booster.num_features() == len(names):

@@ -1,4 +1,4 @@
-"""Prepare data sets for training and evaluating a classifier for one class."""
+"""Preprocess data sets for training and evaluating a classifier for one class."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .splitting import DataSplit, source_numbers, split_dataset
 
 @dataclass(frozen=True)
 class LabelledExamples:
-    """A subset of the rows in a data set, prepared for a classifier.
+    """A subset of the rows in a data set, preprocessed for a classifier.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class LabelledExamples:
 
 @dataclass(frozen=True)
 class PreparedDataSet:
-    """A data set that has been split and prepared for one class.
+    """A data set that has been split and preprocessed for one class.
 
     Attributes
     ----------
@@ -99,6 +99,7 @@ def prepare_dataset(
     Returns
     -------
     PreparedDataSet
+        The examples in each subset, and the parameters for imputation and scaling.
 
     Raises
     ------
@@ -133,7 +134,7 @@ def prepare(
     groups: NDArray[np.intp] | None = None,
     threads: int = 1,
 ) -> PreparedDataSet:
-    """Split and prepare a data set for one class. See :func:`prepare_dataset`.
+    """Split and preprocess a data set for one class. See :func:`prepare_dataset`.
 
     If ``stats`` is given, it is used for scaling instead of the statistics of the training set.
     ``groups`` is the result of :func:`.source_numbers`.
@@ -156,16 +157,17 @@ def examples(
     preparation: Preparation,
     threads: int = 1,
 ) -> LabelledExamples:
-    """Return examples for the rows at the given positions, which must all be usable.
+    """Return the preprocessed examples for the rows at the given positions.
 
-    Raises AstrodomeError if a scaled feature exceeds the range of float32.
+    No required feature may be missing in these rows. Raises AstrodomeError if a scaled feature
+    exceeds the range of float32.
     """
     part = data.take(rows)
     features, finite = preparation.apply(part, threads)
     if not finite.all():
         raise AstrodomeError(
-            f"{int((~finite).sum()):,} of {len(finite):,} rows have a feature value that exceeds "
-            "the range of float32 after scaling.",
+            f"{data.path}: {int((~finite).sum()):,} of {len(finite):,} rows have a feature value "
+            "that exceeds the range of float32 after scaling.",
             "Check the values in the data set, and feature_stats in the configuration.",
         )
     return LabelledExamples(features, part.dmdt, split.target[rows], split.weight[rows])

@@ -71,7 +71,7 @@ class NeighbourImputer:
         return filled
 
     def _missing(self, rows: Floats, has: Mask, threads: int) -> Floats:
-        """Impute the missing values in rows that have values in the same columns.
+        """Return the imputed values for rows that have missing values in the same columns.
 
         ``has`` is the mask of the columns that have values. The result has the shape (N, M), where
         M is the number of columns with missing values.

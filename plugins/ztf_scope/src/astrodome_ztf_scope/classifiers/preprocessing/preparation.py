@@ -49,7 +49,12 @@ class FeatureTransform:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Imputation and scaling of all features, in the order that a classifier expects."""
+    """Imputation and scaling of all features, in the order that a classifier expects.
+
+    ``columns`` contains the parameters for each feature. ``scale`` is the scaling method, or None
+    for no scaling. ``neighbours`` is the imputer for the strategy ``regress``, or None if no
+    feature uses this strategy.
+    """
 
     columns: tuple[FeatureTransform, ...]
     scale: Scale = None
@@ -122,13 +127,13 @@ class Preparation:
     def configured(
         cls, features: FeatureSet, scale: Scale, stats: Mapping[str, FeatureStats]
     ) -> Preparation:
-        """Create the preparation for a model file that contains only weights.
+        """Create the preprocessing (imputation and scaling) for a file that contains only weights.
 
         The parameters are determined from the configuration.
 
-        The strategies ``mean`` and ``median`` use the values in ``stats``. The strategy ``regress``
-        requires a training set, and is therefore replaced by ``median``. Raises AstrodomeError if
-        ``stats`` does not contain the statistics of an imputed feature.
+        The imputation strategies ``mean`` and ``median`` use the values in ``stats``. The strategy
+        ``regress`` requires a training set, and is therefore replaced by ``median``. Raises
+        AstrodomeError if ``stats`` does not contain the statistics of an imputed feature.
         """
         transforms = []
         for name, feature in features.columns.items():
@@ -147,7 +152,7 @@ class Preparation:
     def apply(
         self, data: DataSet | pd.DataFrame, threads: int = 1
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return the prepared features and a mask of the usable rows.
+        """Return the imputed and scaled features, and a mask that is True for usable rows.
 
         The features have the shape (N, F), and the mask has the shape (N,).
 
@@ -198,7 +203,9 @@ class Preparation:
                 f"{folder} is not a valid run folder: {error.filename} not found."
             ) from None
         except (ValueError, KeyError, TypeError, OSError, BadZipFile) as error:
-            raise AstrodomeError(f"{folder / FILE} is damaged: {error}.") from error
+            raise AstrodomeError(
+                f"{folder / FILE} is damaged: {error}.", "Train the model again."
+            ) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the parameters as a dictionary for JSON, without the reference rows."""
@@ -212,7 +219,7 @@ class Preparation:
     def from_dict(
         cls, saved: Mapping[str, Any], references: NDArray[np.float32] | None = None
     ) -> Preparation:
-        """Create the preparation from the result of :meth:`to_dict` and the reference rows."""
+        """Create an object from the result of :meth:`to_dict` and the reference rows."""
         neighbours = None
         if references is not None:
             neighbours = NeighbourImputer(references, saved["neighbours"])
@@ -231,10 +238,10 @@ class Preparation:
 
 
 def usable_rows(data: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
-    """Return a mask, with shape (N,), of the rows in which no required feature is missing.
+    """Return a mask with shape (N,) that is True for rows in which no required feature is missing.
 
-    A feature is required if it is not imputed. Raises AstrodomeError if there is no such row. The
-    message contains the column with the fewest valid values.
+    A feature is required if it is not imputed. Raises AstrodomeError if no row can be used. The
+    error message contains the column with the most missing values.
     """
     columns = find(features.required, list(data.table.columns), data.path)
     values = numbers(data.table, columns, data.path)
@@ -251,7 +258,7 @@ def usable_rows(data: DataSet, features: FeatureSet) -> NDArray[np.bool_]:
 
 
 def finite(values: Floats) -> NDArray[np.bool_]:
-    """Return a mask of the values that are finite when they are converted to float32."""
+    """Return a mask that is True for values that are finite after a conversion to float32."""
     return np.asarray(np.abs(values) <= LARGEST)
 
 
@@ -268,6 +275,11 @@ def find(columns: Mapping[str, str], available: list[str], path: Path) -> list[s
         Column names in the data set.
     path : pathlib.Path
         File name to use in error messages.
+
+    Returns
+    -------
+    list of str
+        Names of the columns in the data set, in the order of ``columns``.
 
     Raises
     ------
@@ -286,8 +298,10 @@ def find(columns: Mapping[str, str], available: list[str], path: Path) -> list[s
         close = next((name for name in available if name.startswith(stem)), "")
         raise AstrodomeError(
             f"{len(missing)} of {len(columns)} feature columns are missing in {path}: {names}",
-            f"The file has a column '{close}'. Set features.info.period_suffix to the suffix of "
-            "the columns in the file."
+            f"The file contains the column '{close}' instead of '{missing[0]}'. A model can be "
+            "applied only to columns with the suffix with which it was trained "
+            f"({missing[0][len(stem) :] or 'no suffix'}). To train new models with another suffix, "
+            "use scope train --period-suffix."
             if close
             else "",
         )
@@ -350,7 +364,10 @@ def _statistics(names: Sequence[str], values: Floats) -> dict[str, FeatureStats]
 
 
 def _scaled(column: FeatureTransform, scale: str, stats: FeatureStats | None) -> FeatureTransform:
-    """Return a copy of the transform with scaling parameters, or the original if none exist."""
+    """Return a copy of the transform that includes scaling parameters.
+
+    If the feature has no statistics or a constant value, the transform is returned unchanged.
+    """
     if stats is None:
         return column
     if scale == "min_max":

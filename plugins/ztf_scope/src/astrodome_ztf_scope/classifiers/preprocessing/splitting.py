@@ -154,7 +154,7 @@ def labels(data: DataSet, column: str) -> NDArray[np.float64]:
     if column not in data.table:
         raise AstrodomeError(
             f"The label column '{column}' is missing in {data.path}.",
-            "Labels are numbers from 0 to 1."
+            "Add the column to the data set. Labels are numbers from 0 to 1."
             + f" Negative examples of '{VARIABLE}' have the label '{NON_VARIABLE}'."
             * (column == NON_VARIABLE),
         )
@@ -231,7 +231,7 @@ def _balance(
 
 
 def _weight(target: NDArray[np.float32], train: Rows, entry: ClassConfig) -> NDArray[np.float32]:
-    """Return the weights of all rows.
+    """Return the sample weights of all rows, with shape (N,).
 
     If ``weight_per_class`` is True, both labels have the same total weight, and each row with the
     minority label has the weight 1. Otherwise, all weights are 1.

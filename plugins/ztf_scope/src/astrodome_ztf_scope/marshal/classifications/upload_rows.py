@@ -103,7 +103,7 @@ def prepare(
     The periods (in days) are read from the column ``period_column`` or, if this argument is an
     empty string, from the column ``period``. If ``period_column`` is ``"none"``, no periods are
     uploaded. ``warn`` is called with a message for each row that contradicts an earlier row of the
-    same source. Raises AstrodomeError if a column is missing or contains invalid values. The
+    same source. Raises AstrodomeError if a column is missing or contains invalid values. The error
     message contains the file name (``origin``), the column and the first invalid row.
     """
     _check_columns(table, options, origin)
@@ -134,7 +134,9 @@ def _check_columns(table: pd.DataFrame, options: UploadOptions, origin: object) 
     columns["post_survey_id"] = "survey_id"
     for name, column in columns.items():
         if getattr(options, name) and column not in table:
-            raise InvalidInputError(f"{origin} has no column '{column}', which {name} requires.")
+            raise InvalidInputError(
+                f"{origin} has no column '{column}', which the option {name} requires."
+            )
 
 
 def _with_period(table: pd.DataFrame, column: str, origin: object) -> pd.DataFrame:
