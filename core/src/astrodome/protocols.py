@@ -66,7 +66,10 @@ def undeclared(spec: AnySpec) -> str:
 
 
 def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
-    """Yield problem descriptions for an imported object, including contract violations."""
+    """Yield problem descriptions for an imported object that a spec registers.
+
+    The contract function of the kind is also called for a source or model.
+    """
     if isinstance(spec, CommandSpec):
         from . import lazy
 

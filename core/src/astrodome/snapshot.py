@@ -1,4 +1,4 @@
-"""Backup of the installed distributions, to undo the changes made by an installer."""
+"""Back up the installed distributions, and restore them after a failed change."""
 
 from __future__ import annotations
 

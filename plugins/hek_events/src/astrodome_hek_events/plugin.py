@@ -12,7 +12,7 @@ def register_commands() -> Iterable[CommandSpec]:
     yield CommandSpec(
         "events",
         "astrodome_hek_events.cli.main:app",
-        help="Solar events from the Heliophysics Event Knowledgebase (HEK).",
+        help="Download, show and plot events from the Heliophysics Event Knowledgebase (HEK).",
         panel="Data",
     )
 

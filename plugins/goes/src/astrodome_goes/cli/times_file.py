@@ -28,7 +28,10 @@ def read_times(path: Path, column: str = "") -> Iterator[tuple[int, str, datetim
         raise errors.not_found(path, exit_code=2) from error
     lines = [(n, line) for n, line in enumerate(content, 1) if line.partition("#")[0].strip()]
     if not lines:
-        raise InvalidInputError(f"{path} contains no times.")
+        raise InvalidInputError(
+            f"{path} contains no times.",
+            "Specify a file with one time per line, or a CSV file with a column of times.",
+        )
     delimiter = next((mark for mark in DELIMITERS if mark in lines[0][1]), ",")
     # Each line is parsed separately, so that an unbalanced quote affects only one line.
     rows = [(number, _cells(line, delimiter)) for number, line in lines]

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ..store.queries import EventFilter
 
 app = typer.Typer(
-    help="Solar events from the Heliophysics Event Knowledgebase (HEK).", no_args_is_help=True
+    help="Download, show and plot events from the Heliophysics Event Knowledgebase (HEK).",
+    no_args_is_help=True,
 )
 LISTED_COLUMNS = (
     "event_type",

@@ -93,7 +93,7 @@ class EventOptions(OptionGroup):
             if has_database:
                 raise InvalidInputError(
                     f"--db-connection-string cannot be used with the event source '{name}'.",
-                    "Remove one of the two options.",
+                    "Use either --db-connection-string or --events-source.",
                 )
             return chosen.search  # type: ignore[no-any-return]
         from ..source import HekEvents

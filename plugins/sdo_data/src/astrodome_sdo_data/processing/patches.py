@@ -102,9 +102,10 @@ def cut_patches(
 def positions(
     width: int, height: int, size: int, count: int, *, crop: int, seed: int, name: str
 ) -> list[tuple[int, int]]:
-    """Return the (x, y) positions of the upper left corners of at most ``count`` patches.
+    """Return random (x, y) positions in pixels for the upper left corners of patches.
 
-    All positions are different. Raises AstrodomeError if the image is smaller than a patch.
+    At most ``count`` positions are returned, and all of them are different. Raises AstrodomeError
+    if the image is smaller than a patch.
     """
     columns, rows = width - 2 * crop - size + 1, height - 2 * crop - size + 1
     if columns < 1 or rows < 1:

@@ -63,7 +63,7 @@ class WavelengthSummary:
 
     @property
     def months(self) -> Counter[str]:
-        """Number of images in each month, for example ``2012-01``."""
+        """Number of images, keyed by month, for example ``2012-01``."""
         return Counter(f"{time:%Y-%m}" for time in self.times)
 
     def as_dict(self) -> dict[str, Any]:
