@@ -1,5 +1,8 @@
-"""Compare the ceVAE with sdo-cli: a training step, scores per image and per pixel, and the loss
-after the same number of training steps."""
+"""Compare the ceVAE with sdo-cli.
+
+A training step and the computation of image scores and pixel scores are measured. In addition, the
+losses after the same number of training steps are compared.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def download(place: Path, effort: Effort) -> Iterator[Figure]:
 
 
 def _transfer(place: Path, effort: Effort) -> Iterator[Figure]:
-    """Download images with 256 x 256 pixels over one connection, and over the default number."""
+    """Measure downloads with one connection, and with the default number of connections."""
     targets = pictures.new_folders(place / "images")
     count, many = effort.size(IMAGES, 8), effort.size(ALONE, 16)
     archive = Archive(suns.sun().reduce(4), latency=LATENCY)

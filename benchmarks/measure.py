@@ -25,8 +25,9 @@ Measured = TypeVar("Measured")
 class Figure:
     """One row of the results.
 
-    ``older`` and ``ratio`` are None if sdo-cli and SCoPe do not provide the function.
-    ``ratio`` is above 1 where astrodome is better and below 1 where it is worse.
+    ``older`` is the value for sdo-cli or SCoPe, and ``ours`` is the value for astrodome. ``older``
+    and ``ratio`` are None if sdo-cli and SCoPe do not provide the function. ``ratio`` is greater
+    than 1 if astrodome is better, and less than 1 if it is worse.
     """
 
     subject: str
@@ -48,7 +49,7 @@ class Effort:
     small: bool = False
 
     def size(self, full: int, small: int) -> int:
-        """Return the number of items to process."""
+        """Return the number of items to process: ``small`` for small inputs, otherwise ``full``."""
         return small if self.small else full
 
     def at_most(self, turns: int) -> Effort:

@@ -24,7 +24,7 @@ READY = "astrodome-benchmark-pins.txt"
 
 
 def folder(tool: str) -> Path:
-    """Return the folder of the environment for ``sdo`` or ``scope``, which may not exist."""
+    """Return the path of the environment for ``sdo`` or ``scope``. The folder may not exist."""
     default = HERE.parent / ".venvs" / f"older-{tool}"
     return Path(os.environ.get(f"ASTRODOME_OLDER_{tool.upper()}", default)).absolute()
 

@@ -111,7 +111,7 @@ def long(results: Mapping[str, Any]) -> str:
 
 
 def with_section(page: str, section: str) -> str:
-    """Return a page with the text between the two markers replaced."""
+    """Return a page in which the text between the two markers is replaced."""
     pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
     replaced, count = pattern.subn(lambda _: f"{BEGIN}\n{section}\n{END}", page)
     if count != 1:

@@ -8,7 +8,7 @@ from serve import serve
 
 
 def flux(folder: str, times: list[str]) -> Any:
-    """Look up each time with a separate library call. Like in sdo-cli, times are strings."""
+    """Look up each time with a separate library call. As in sdo-cli, times are strings."""
     store = Store(folder)
     return lambda: check([flux_at(store, text)[0] for text in times])
 

@@ -1,4 +1,4 @@
-"""The Python API: the examples of its documentation, its inputs and its errors."""
+"""The Python API: examples in docstrings, inputs and errors."""
 
 from __future__ import annotations
 

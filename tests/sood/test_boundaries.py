@@ -1,4 +1,4 @@
-"""Exact boundaries of filters, splits and batches, and random numbers of the training."""
+"""Exact boundaries of filters, splits and batches, and random numbers in training."""
 
 from __future__ import annotations
 

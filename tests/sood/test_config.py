@@ -1,4 +1,4 @@
-"""Configuration files of sdo-cli, layers of configurations, and errors in them."""
+"""sdo-cli configuration files, the priority of configuration sources, and invalid values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Devices, precision, loggers and profile of a training."""
+"""Devices, precision, loggers and profiling of a training run."""
 
 from __future__ import annotations
 

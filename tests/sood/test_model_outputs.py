@@ -1,4 +1,4 @@
-"""The results of models of other plugins are checked before they are used."""
+"""The results of models from other plugins are checked before they are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of predictions, and errors about invalid input."""
+"""Prediction files, and errors for invalid input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page about a run."""
+"""The HTML report about a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of a run, and resuming it after an interruption."""
+"""Files in a run folder, and resuming a run after an interruption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks in the files of SCoPe of 2022: checkpoints of TensorFlow."""
+"""Create TensorFlow checkpoints like those that SCoPe saved in 2022."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Configurations in the two forms that SCoPe has had, and ``scope`` over this plugin alone."""
+"""Fixtures: configurations in both SCoPe layouts, and ``scope`` with only this plugin."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Start commands quickly and kill them at any moment.
+"""Start ``scope`` commands quickly, and kill them at any time.
 
-A process imports everything once and then, for each line it reads, forks a child that runs
-``scope`` with the arguments on it; it prints the child's id, and later how it ended.
+A process imports all modules once. For each line that it reads, it forks a child process that runs
+``scope`` with the arguments in the line. It prints the id of the child process and, later, the
+exit status.
 """
 
 from __future__ import annotations

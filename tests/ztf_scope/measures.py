@@ -1,4 +1,4 @@
-"""Features and dmdt images of light curves, by the definitions of SCoPe."""
+"""Compute the features and dmdt images of light curves as defined in SCoPe."""
 
 from __future__ import annotations
 

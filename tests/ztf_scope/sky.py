@@ -1,8 +1,8 @@
-"""Data sets with SCoPe's layout, of light curves whose shape is known.
+"""Generate data sets in the layout of SCoPe from synthetic light curves.
 
-Stars of each kind are drawn with periods, amplitudes and colours of such stars, observed with
-the cadence, the seasons and the errors of ZTF in up to three filters, and measured by the
-definitions of SCoPe's features and of its dmdt image. The same seed gives the same sky.
+The stars of each class have realistic periods, amplitudes and colors. They are observed with the
+cadence, the seasons and the errors of ZTF in up to three filters. Features and dmdt images are
+computed as in SCoPe. The same seed generates the same data set.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The plugin keeps what the host expects of every plugin."""
+"""Conformance of the plugin with the interface of the host."""
 
 from astrodome.testing import PluginContract
 

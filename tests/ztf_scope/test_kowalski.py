@@ -1,4 +1,4 @@
-"""Queries of Kowalski through penquins return complete results from all instances."""
+"""Kowalski queries with penquins return complete results from all instances."""
 
 from __future__ import annotations
 

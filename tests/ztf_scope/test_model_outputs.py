@@ -1,4 +1,4 @@
-"""The results of classifiers of other plugins are checked, and images are optional."""
+"""The results of classifiers from other plugins are checked, and images are optional."""
 
 from __future__ import annotations
 

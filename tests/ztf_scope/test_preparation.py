@@ -1,4 +1,4 @@
-"""Imputation and scaling use the training part only and do not depend on other rows."""
+"""Imputation and scaling use only the training set, and do not depend on other rows."""
 
 from __future__ import annotations
 

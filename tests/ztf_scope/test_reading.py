@@ -1,4 +1,4 @@
-"""Data sets in all formats of SCoPe give the same rows, and damaged files are errors."""
+"""Data sets in all SCoPe formats contain the same rows, and damaged files cause errors."""
 
 from __future__ import annotations
 

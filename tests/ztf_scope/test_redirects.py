@@ -1,4 +1,4 @@
-"""Redirects of Fritz and Kowalski cause no change, and no other server gets a secret."""
+"""Redirects from Fritz and Kowalski cause no change, and no secret is sent to another server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens are visible only to the marshal that they belong to."""
+"""Tokens are sent only to the marshal for which they are configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The next command completes the files of a killed training, and waits for other processes."""
+"""A command completes the files of an interrupted run, and waits for other processes."""
 
 from __future__ import annotations
 

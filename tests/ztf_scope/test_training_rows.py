@@ -1,4 +1,4 @@
-"""Dropped rows of a training are counted and explained; labels are from 0 to 1."""
+"""Rows that are dropped in training are counted and explained; labels are from 0 to 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of an upload: names, clusters, epochs, taxonomy maps, labels, syntax of options."""
+"""Components of an upload: names, clusters, epochs, taxonomy maps, labels, option syntax."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boosted trees: training, early stopping, parameter search and files of SCoPe."""
+"""Boosted trees: training, early stopping, parameter search and SCoPe model files."""
 
 from __future__ import annotations
 
