@@ -39,8 +39,8 @@ class ImageSet(Protocol):
 class ImageDataset(ImageSet, Protocol):
     """Images in a folder or store, which can be split into training and validation sets.
 
-    ``location`` is the absolute path or URL. ``failed`` contains the name of each image that could
-    not be read, and the error message. ``warnings`` contains warnings about the data set.
+    ``location`` is the absolute path or URL. ``failed`` contains a tuple (name, error message) for
+    each image that could not be read. ``warnings`` contains warnings about the data set.
     """
 
     location: str

@@ -102,7 +102,10 @@ def train_run(model: str, images: ImageDataset, config: Config) -> TrainingResul
 
 
 def _is_primary() -> bool:
-    """Return whether the current process writes to the run folder in distributed training."""
+    """Return whether the current process writes to the run folder.
+
+    In distributed training, only one process writes to it.
+    """
     names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")  # Set by torchrun, Slurm and Lightning
     return all(os.environ.get(name, "0") in ("", "0") for name in names)
 

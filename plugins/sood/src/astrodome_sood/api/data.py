@@ -36,8 +36,8 @@ def open_images(location: StrPath, *, config: Keys = None, **options: Any) -> Im
     -------
     ImageDataset
         Sequence of images. Each image is a float32 array with shape (C, H, W) and values in
-        [-1, 1]. The attribute ``failed`` contains the name of each invalid image and the
-        error message.
+        [-1, 1]. The attribute ``failed`` contains a tuple (name, error message) for each invalid
+        image.
 
     Raises
     ------
@@ -76,8 +76,8 @@ def build_dataset(
     -------
     pandas.DataFrame
         One row per year and channel, with the number of frames, the first and last time (UTC),
-        and the cadence and longest gap in seconds. ``attrs["failed"]`` contains the name
-        of each file that could not be used, and the error message.
+        and the cadence and longest gap in seconds. ``attrs["failed"]`` contains a tuple (name,
+        error message) for each file that could not be used.
 
     Raises
     ------

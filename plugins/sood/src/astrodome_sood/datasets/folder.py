@@ -98,8 +98,8 @@ class FolderImages:
     """Sequence of the images in a folder.
 
     Each image is a float32 array with shape (1, size, size) and values in [-1, 1]. ``failed``
-    contains the name of each image that could not be read, and the error message.
-    Subclasses override the methods that read the files.
+    contains a tuple (name, error message) for each image that could not be read. Subclasses
+    override the methods that read the files.
     """
 
     find = staticmethod(find)

@@ -31,7 +31,7 @@ from .synthetic import SyntheticAnomalies
 
 
 class EvaluationOptions(BaseModel):
-    """Options that select the ground truth, as in ``sdo sood evaluate``."""
+    """Options of an evaluation, with the same meanings as the options of ``sdo sood evaluate``."""
 
     against: Literal["synthetic", "labels", "flux", "events"] = "synthetic"
     kinds: Annotated[list[str], AsItems] = []

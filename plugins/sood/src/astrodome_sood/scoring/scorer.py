@@ -129,7 +129,8 @@ def score_images(
 class ImageResults:
     """Output folder of a command, and one record with the results for each image.
 
-    ``columns`` are the names of the values to display.
+    ``columns`` are the names of the values to display. ``outcome`` contains the number of processed
+    images and the images that could not be read. ``warnings`` contains warnings about the images.
     """
 
     folder: Path

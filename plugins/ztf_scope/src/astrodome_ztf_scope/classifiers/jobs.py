@@ -187,7 +187,9 @@ def training_jobs(
     }
     if not shared["dnn"]["dense_branch"] and not shared["dnn"]["conv_branch"]:
         raise InvalidInputError(
-            "At least one branch of the network must be enabled: dense_branch or conv_branch."
+            "At least one branch of the network must be enabled, but dense_branch and conv_branch "
+            "are both false.",
+            "Set dense_branch or conv_branch to true.",
         )
     entries = {
         tag: _override(ClassConfig, entry, options.classes)

@@ -43,6 +43,8 @@ class ScopeConfig:
         algorithm.
     taxonomy : TaxonomyNode
         Root node of the taxonomy.
+    kowalski, fritz, wandb : KowalskiSettings, FritzSettings, WandbSettings
+        Settings for the external services.
     origin : str
         File in which the classes are defined.
     """

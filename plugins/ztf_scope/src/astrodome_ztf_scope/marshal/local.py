@@ -184,7 +184,7 @@ class LocalMarshal:
                 (json.dumps(dict(data)), origin, annotation_id, obj_id),
             )
             if not changed.rowcount:
-                raise RequestRejected(f"{obj_id} has no annotation {annotation_id}.")
+                raise RequestRejected(f"The source {obj_id} has no annotation {annotation_id}.")
 
     def delete_annotation(self, obj_id: str, annotation_id: int) -> Any:
         self._delete("annotation", obj_id, annotation_id)
@@ -261,7 +261,7 @@ class LocalMarshal:
         with self._transaction(obj_id) as connection:
             query = f"DELETE FROM {kind}s WHERE id = ? AND obj_id = ?"
             if not connection.execute(query, (number, obj_id)).rowcount:
-                raise RequestRejected(f"{obj_id} has no {kind} {number}.")
+                raise RequestRejected(f"The source {obj_id} has no {kind} {number}.")
 
     @contextmanager
     def _transaction(self, *obj_ids: str, unique: str = "") -> Iterator[sqlite3.Connection]:

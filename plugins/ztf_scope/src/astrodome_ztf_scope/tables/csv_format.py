@@ -41,7 +41,8 @@ class CsvLayout:
     """The layout of a text table.
 
     ``names`` lists the column names. ``size`` is the number of bytes before the first data row.
-    ``padded`` is True if fields are padded with spaces. ``decimal`` is the decimal separator.
+    ``separator`` separates the columns, and ``decimal`` is the decimal separator. ``padded`` is
+    True if fields are padded with spaces.
     """
 
     names: list[str]
@@ -74,7 +75,7 @@ def layout(head: bytes, path: Path) -> CsvLayout:
         rows = rows[:-1] or rows  # The last line may be incomplete.
     number = next((i for i, row in enumerate(rows) if not _is_skipped(row)), None)
     if number is None:
-        raise AstrodomeError(f"{path} is empty.")
+        raise AstrodomeError(f"{path} is empty: expected a header and at least one row.")
     header = rows[number].decode().rstrip("\r\n")
     size = len(head) - len(text) + sum(map(len, rows[: number + 1]))
     data = (row for row in rows[number + 1 :] if not _is_skipped(row))
@@ -220,7 +221,7 @@ def _read(
 def _converted(
     table: pa.Table, block: bytes, found: CsvLayout, origin: identifiers.ValueOrigin
 ) -> pa.Table:
-    """Convert identifiers to integers or text, and remove spaces around text."""
+    """Return a table in which identifiers are integers or text, without spaces around text."""
     for number, field in enumerate(table.schema):
         values = table[field.name]
         if not pa.types.is_string(field.type) or field.name == "dmdt":

@@ -89,7 +89,7 @@ def _types(file: h5py.File) -> dict[str, str] | None:
 
 
 def _typed(table: pa.Table, types: dict[str, str] | None, path: Path, first: int) -> pa.Table:
-    """Restore integer columns that were written as text or as floats."""
+    """Return a table in which integers that were stored as text or floats are restored."""
     for number, field in enumerate(table.schema):
         values = table[field.name]
         if types and types.get(field.name) == "Int64":

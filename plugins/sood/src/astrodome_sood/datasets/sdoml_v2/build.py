@@ -120,7 +120,7 @@ def _read_frames(
     """Read each image once, and write its frame to ``frames``.
 
     Return the index and the attributes of each frame, grouped by (year, channel) and keyed by time.
-    Also return the name of each image that cannot be used, and the error message.
+    Also return a tuple (name, error message) for each image that cannot be used.
     """
 
     def read(path: Path) -> tuple[datetime, str, NDArray[np.float32], dict[str, Any]]:

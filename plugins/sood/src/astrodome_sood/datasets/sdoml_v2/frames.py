@@ -27,8 +27,8 @@ class FrameIndex:
 
     ``times`` are in UTC and have the shape (N,). For each image and channel, ``array`` contains the
     index of a frame array, and ``row`` contains the index of a row in this array. Both have the
-    shape (N, C). ``failed`` contains the name of each array with invalid times, and the error
-    message.
+    shape (N, C). ``failed`` contains a tuple (name, error message) for each array with invalid
+    times.
     """
 
     arrays: list[ChannelFrames]

@@ -57,7 +57,7 @@ class StoreImages:
     """Sequence of images, each of which consists of one frame per channel in an SDO ML v2 store.
 
     Each image is a float32 array with shape (C, size, size) and values in [-1, 1]. ``failed``
-    contains the name of each frame or array that could not be used, and the error message.
+    contains a tuple (name, error message) for each frame or array that could not be used.
     """
 
     def __init__(self, frames: FrameIndex, location: str, size: int, data: DataSection) -> None:

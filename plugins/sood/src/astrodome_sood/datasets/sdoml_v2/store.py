@@ -165,8 +165,8 @@ class FrameStore:
         """Return one record per array.
 
         A record contains the number of frames, the first and last time, the cadence and the longest
-        gap in seconds, the frame size, the chunk size, and a description of problems.
-        Raises AstrodomeError if the store contains no frames.
+        gap in seconds, the frame size, the chunk size, and a description of problems. Raises
+        AstrodomeError if the store contains no frames.
         """
         rows = [
             self._record(year, name) for year in self.years for name in self.channel_names(year)
@@ -193,7 +193,7 @@ class FrameStore:
 
 
 def _time_summary(times: Times) -> dict[str, Any]:
-    """Return the first and last time, and the cadence and longest gap in seconds."""
+    """Return the first and the last time, and the cadence and the longest gap in seconds."""
     known = np.sort(times[~np.isnat(times)]).astype("datetime64[s]")
     if not len(known):
         return {}

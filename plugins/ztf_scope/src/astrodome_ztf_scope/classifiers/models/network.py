@@ -45,7 +45,9 @@ def network(features: int, *, dense: bool = True, images: bool = True) -> keras.
     """
     if not dense and not images:
         raise InvalidInputError(
-            "At least one branch of the network must be enabled: dense_branch or conv_branch."
+            "At least one branch of the network must be enabled, but dense_branch and conv_branch "
+            "are both false.",
+            "Set dense_branch or conv_branch to true.",
         )
     inputs, branches = [], []
     if dense:

@@ -34,9 +34,9 @@ class FeatureTransform:
     """Imputation and scaling of one feature. The scaled value is ``(value - offset) / divisor``.
 
     ``column`` is the column name in the data set, and ``feature`` is the feature name without the
-    suffix for the period-finding algorithm. Missing values are replaced by ``fill`` before scaling.
-    ``fill`` is None for the imputation strategy ``regress``, which uses the nearest neighbors, and
-    for the strategy ``none``, which skips rows with missing values.
+    suffix for the period-finding algorithm. ``strategy`` is the imputation strategy. Missing values
+    are replaced by ``fill`` before scaling. ``fill`` is None for the strategy ``regress``, which
+    uses the nearest neighbors, and for the strategy ``none``, which skips rows with missing values.
     """
 
     column: str

@@ -29,7 +29,7 @@ VARIABLE, NON_VARIABLE = "variable", "non-variable"
 
 @dataclass(frozen=True)
 class DataSplit:
-    """Row positions of the disjoint subsets into which a data set is split.
+    """Positions of the rows in the disjoint subsets into which a data set is split.
 
     ``dropped`` contains the training rows that were removed to balance the labels. They are
     evaluated separately. ``target`` contains the label (0 or 1) of each row in the data set, and

@@ -28,7 +28,8 @@ class DownloadResult:
     the name and the error message of each failed row.
 
     ``origin`` is the path of the input file, or None if groups were downloaded. ``address``
-    identifies the marshal, and ``name`` is the default name of the output file.
+    identifies the marshal, and ``name`` is the default name of the output file. ``resume`` is the
+    file from which an interrupted download is resumed, or None.
     """
 
     table: pd.DataFrame

@@ -23,7 +23,8 @@ MAX_NAMES = 8
 class LabelColumn:
     """A column with the probabilities of a class.
 
-    Probabilities of 0 are uploaded only if ``include_zero`` is True.
+    ``column`` is the name of the column, and ``target`` is the class. Probabilities of 0 are
+    uploaded only if ``include_zero`` is True.
     """
 
     column: str
@@ -156,7 +157,7 @@ def of_row(
 def summary(
     table: pd.DataFrame, labels: Sequence[LabelColumn], threshold: float = 0.0
 ) -> list[dict[str, Any]]:
-    """Return the class and the number of rows to upload for each column."""
+    """Return one record per column, with its class and the number of rows to upload."""
     rows = []
     for label in labels:
         values = pd.to_numeric(table[label.column], errors="coerce")

@@ -28,8 +28,8 @@ MAX_AGE = 24 * 3600
 class SourceMatch:
     """The source that matches a row in a table.
 
-    ``source`` is None if no source was found. ``status`` is ``not found``, or begins
-    with ``found`` or ``failed:``.
+    ``row`` is the row number, counted from 0. ``source`` is None if no source was found. ``status``
+    is ``not found``, or begins with ``found`` or ``failed:``.
     """
 
     row: int

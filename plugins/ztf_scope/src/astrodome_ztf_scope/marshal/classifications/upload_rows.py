@@ -62,7 +62,10 @@ class UploadOptions:
 
 @dataclass(frozen=True)
 class UploadRow:
-    """A row of the uploaded table. ``number`` is the row number, counted from 0."""
+    """A row of the uploaded table.
+
+    ``number`` is the row number, counted from 0. ``values`` contains the cells, keyed by column.
+    """
 
     number: int
     values: Mapping[str, Any] = field(hash=False)
