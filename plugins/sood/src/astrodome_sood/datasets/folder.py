@@ -66,8 +66,9 @@ def describe(path: Path) -> dict[str, Any]:
 def geometry(path: Path, size: int) -> ImageGeometry:
     """Read the geometry of an image with ``size`` × ``size`` pixels from the metadata table.
 
-    The table is the file ``meta.csv`` in a parent folder. Raises AstrodomeError if the file name
-    contains no time, or if the table does not contain the geometry of the image.
+    The table is the file ``meta.csv`` in the folder of the image or in one of its parent folders.
+    Raises AstrodomeError if the file name contains no time, or if the table does not contain the
+    geometry of the image.
     """
     name = parse_file_name(path)
     if name is None:
