@@ -41,6 +41,7 @@ def test_the_command_of_an_installed_plugin_can_be_run(observatory: Any) -> None
         ("def f(:", "failed", "SyntaxError"),
         ("REQUIRES_API = (99, 0)", "incompatible", "requires version 99.0"),
         ("REQUIRES_API = (2, 99)", "incompatible", "update astrodome"),
+        ('REQUIRES_API = "1.0"', "incompatible", "expected a tuple"),
         (
             "from astrodome import hookimpl\n@hookimpl\ndef register_comands(): return []",
             "failed",

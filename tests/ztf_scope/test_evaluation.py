@@ -132,6 +132,12 @@ def test_a_score_at_the_threshold_is_not_a_prediction() -> None:
     assert evaluation.classification_metrics([1, 0], [0.5, 0.5])["true_positive"] == 0
 
 
+@pytest.mark.parametrize("score", [1.4, -0.1, np.nan])
+def test_scores_outside_the_range_of_probabilities_are_rejected(score: float) -> None:
+    with pytest.raises(AstrodomeError, match="between 0 and 1"):
+        evaluation.classification_metrics([1, 0], [score, 0.5])
+
+
 def test_metrics_that_are_undefined_for_one_label_are_null() -> None:
     none = evaluation.classification_metrics(np.zeros(5), np.full(5, 0.1))
     assert {name for name, value in none.items() if value is None} == {

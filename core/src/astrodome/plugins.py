@@ -145,7 +145,10 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
 
 def _incompatibility(plugin: Plugin, module: Any) -> str:
     """Return a message if the interface version is incompatible, otherwise an empty string."""
-    required = tuple(getattr(module, "REQUIRES_API", API_VERSION))
+    required = getattr(module, "REQUIRES_API", API_VERSION)
+    numbers = isinstance(required, tuple) and {type(number) for number in required} == {int}
+    if not numbers:
+        return f"its REQUIRES_API is {required!r}: expected a tuple such as {API_VERSION}"
     if required[0] == API_VERSION[0] and required <= API_VERSION:
         return ""
     version = ".".join(map(str, required))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from astrodome import InvalidInputError
 from numpy.typing import ArrayLike
 
 from ..config.schema import ClassConfig
@@ -48,6 +49,11 @@ def classification_metrics(
         of the scores) and ``threshold``. Undefined metrics are None, for example ``roc_auc`` if all
         labels are equal.
 
+    Raises
+    ------
+    AstrodomeError
+        If a score is not between 0 and 1.
+
     Examples
     --------
     >>> import astrodome_ztf_scope as scope
@@ -60,6 +66,8 @@ def classification_metrics(
     truth = np.asarray(target) > 0
     predicted = np.asarray(score) > threshold  # Compare before the scores are converted.
     scores = np.asarray(score, np.float64)
+    if not np.all((scores >= 0) & (scores <= 1)):
+        raise InvalidInputError("Invalid scores: expected values between 0 and 1.")
     true_positive = int((predicted & truth).sum())
     false_positive = int((predicted & ~truth).sum())
     positive = int(truth.sum())

@@ -27,7 +27,7 @@ IN_MEMORY = Path("the table")
 """Placeholder path for data sets that were not read from a file, used in error messages."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DataSet:
     """A data set, with one row per light curve.
 
