@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
+from collections.abc import Iterable
 from os import PathLike
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -43,6 +45,19 @@ class InvalidInputError(AstrodomeError):
 
 def _rebuild(message: str, hint: str, exit_code: int) -> AstrodomeError:
     return AstrodomeError(message, hint, exit_code=exit_code)
+
+
+def similar(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return a question that suggests the most similar known name, or an empty string.
+
+    Examples
+    --------
+    >>> similar("wstdd", ["median", "wstd"])
+    "Did you mean 'wstd'? "
+    """
+    spelled = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), spelled, 1, cutoff)
+    return f"Did you mean '{spelled[close[0]]}'? " if close else ""
 
 
 def not_found(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from astrodome import InvalidInputError
+from astrodome import InvalidInputError, errors
 from astrodome.runs import Run
 
 from .. import config as configuration
@@ -27,11 +27,12 @@ def to_text(path: Any) -> str:
 
 def overrides_of(config: Keys, options: Mapping[str, Any]) -> dict[str, Any]:
     """Convert keyword arguments to configuration values, keyed by dotted configuration key."""
-    if unknown := sorted(set(options) - set(configuration.SHORT_NAMES)):
+    known = configuration.SHORT_NAMES
+    if unknown := sorted(set(options) - set(known)):
         raise InvalidInputError(
             f"Unknown option '{unknown[0]}'.",
-            f"Valid options: {', '.join(configuration.SHORT_NAMES)}. Pass other configuration "
-            "keys in the argument config.",
+            f"{errors.similar(unknown[0], known)}Valid options: {', '.join(known)}. Pass other "
+            "configuration keys in the argument config.",
         )
     return {**(config or {}), **configuration.by_key(options)}
 

@@ -74,11 +74,10 @@ class ScopeConfig:
         selected = dict.fromkeys(tags)
         for tag in selected:
             if tag not in self.classes:
-                close = difflib.get_close_matches(tag, self.classes, 1, 0.5)
                 raise InvalidInputError(
                     f"Class '{tag}' not found in {self.origin}.",
-                    (f"Did you mean '{close[0]}'? " if close else "")
-                    + f"Configured classes: {', '.join(self.classes)}.",
+                    f"{errors.similar(tag, self.classes)}"
+                    f"Configured classes: {', '.join(self.classes)}.",
                 )
         return {tag: self.classes[tag] for tag in selected or self.classes}
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
-from astrodome import InvalidInputError
+from astrodome import InvalidInputError, errors
 
 from . import taxonomies
 from .protocol import Marshal
@@ -45,13 +44,10 @@ def check_classes(marshal: Marshal, classes: Iterable[tuple[str, int]]) -> None:
         tree = known[number].get("hierarchy") or {}
         names = [path[-1] for path in taxonomies.class_paths(tree)] if "class" in tree else []
         if name not in names:
-            spelled = {one.lower(): one for one in names}
-            close = difflib.get_close_matches(name.lower(), spelled, 1, 0.6)
-            similar = f"Did you mean '{spelled[close[0]]}'? " if close else ""
             raise InvalidInputError(
                 f"Class '{name}' not found in taxonomy {number} ({known[number]['name']}). "
                 "Nothing was changed.",
-                f"{similar}Existing classes: {', '.join(names) or 'none'}.",
+                f"{errors.similar(name, names)}Existing classes: {', '.join(names) or 'none'}.",
             )
 
 

@@ -6,7 +6,6 @@ image. How the image is stored depends on the file format.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -171,13 +170,10 @@ def require_columns(required: Iterable[str], names: Sequence[str], path: Path) -
     """Raise AstrodomeError if a required column is missing in a file or occurs more than once."""
     for name in required:
         if name not in names:
-            close = difflib.get_close_matches(name, names, 1, 0.7)
+            listed = f"{', '.join(map(str, names[:10]))}{', …' if len(names) > 10 else '.'}"
             raise AstrodomeError(
                 f"{path} has no column '{name}'.",
-                f"Did you mean '{close[0]}'?"
-                if close
-                else f"Existing columns: {', '.join(map(str, names[:10]))}"
-                f"{', …' if len(names) > 10 else '.'}",
+                errors.similar(name, names, 0.7).strip() or f"Existing columns: {listed}",
             )
         if names.count(name) > 1:
             raise AstrodomeError(f"{path} has more than one column with the name '{name}'.")
