@@ -78,7 +78,7 @@ class Registry:
         return self._by(CommandSpec, lambda spec: dashed(spec.name))
 
     def sources(self, kind: str) -> Owned[SourceSpec]:
-        """Return the data sources of a kind, keyed by name."""
+        """Return the data sources of the given kind, keyed by name."""
         return self._by(SourceSpec, lambda spec: spec.name if spec.kind == kind else None)
 
     def models(self, task: str) -> Owned[ModelSpec]:

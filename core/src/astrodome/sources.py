@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def names(kind: str) -> dict[str, str]:
-    """Return the summaries of the registered sources of a kind, keyed by source name.
+    """Return the summaries of the registered sources of the given kind, keyed by source name.
 
     The sources are not imported.
     """
@@ -22,7 +22,7 @@ def names(kind: str) -> dict[str, str]:
 
 
 def distributions(kind: str) -> dict[str, str]:
-    """Return the distributions that provide the sources of a kind, keyed by source name."""
+    """Return the distributions that provide the sources of the given kind, keyed by name."""
     found = plugins.current().sources(kind)
     return {name: ", ".join(plugin.owner for plugin, _ in owned) for name, owned in found.items()}
 

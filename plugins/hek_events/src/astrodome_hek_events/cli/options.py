@@ -43,7 +43,7 @@ Database = Annotated[
 
 
 class FilterOptions(OptionGroup):
-    """Conditions for stored events. They have the same names as the fields of EventFilter."""
+    """Options that filter stored events. They have the same names as the fields of EventFilter."""
 
     start: datetime | None = time_option(None, START_HELP)
     end: datetime | None = end_option(None, END_HELP)

@@ -1,4 +1,4 @@
-"""Parse JSON documents with HEK records, which can be HTTP responses or files."""
+"""Parse HEK records from JSON documents, which can be HTTP responses or files."""
 
 from __future__ import annotations
 

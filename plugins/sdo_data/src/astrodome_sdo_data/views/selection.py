@@ -143,8 +143,9 @@ def _by_wavelength(images: Sequence[SelectedImage]) -> dict[int, list[SelectedIm
 def movie_frames(images: Sequence[SelectedImage], count: int = 0) -> list[Cells]:
     """Return at most ``count`` frames of a movie, or all frames if ``count`` is 0.
 
-    Each group that :func:`group_by_time` returns becomes one frame. If a group has no image at a
-    wavelength, the image nearest in time is repeated, provided that it is within one typical step.
+    Each frame is one of the groups that :func:`group_by_time` returns. If a group has no image at a
+    wavelength, the image at this wavelength that is nearest in time is repeated. The time
+    difference must not exceed the median time between consecutive images.
     """
     groups, tolerance = _by_wavelength(images), _typical_step(images)
     return [

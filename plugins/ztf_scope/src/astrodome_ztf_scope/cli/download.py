@@ -115,9 +115,10 @@ def download(
 ) -> None:
     """Download classifications, periods and votes of sources from a marshal.
 
-    All rows of the file are written, with the additional columns 'classification', 'probability',
-    'period_origin', 'period' (in days), 'labellers', 'sum_votes' and 'status'. Multiple values in a
-    cell are separated by semicolons. To resume an interrupted download, run the same command again.
+    The output file contains all rows of the input file, or one row per source in --group-ids, with
+    the additional columns 'classification', 'probability', 'period_origin', 'period' (in days),
+    'labellers', 'sum_votes' and 'status'. Multiple values in a cell are separated by semicolons. To
+    resume an interrupted download, run the same command again.
     """
     from ..marshal.classifications.download import download_groups, download_rows
     from ..tables import table_io

@@ -31,15 +31,15 @@ NUMERIC = re.compile(r"(period|pdot|significance|f1)(_.*)?|Plx|Mag_\w+", re.IGNO
 
 @dataclass
 class AnnotationRequest:
-    """A request to change the value of a key in an annotation.
+    """A request to change, delete or restore an annotation or one of its keys.
 
     ``obj_id`` is the name of the source, and ``origin`` is the origin of its annotation. If
-    ``whole`` is True, the annotation is deleted with all its keys. The action ``undo`` replaces the
-    annotation with ``data``, or deletes it if ``data`` is None.
+    ``whole`` is True, the annotation is deleted with all its keys. If ``action`` is
+    ``undo``, the annotation is replaced with ``data``, or deleted if ``data`` is None.
 
     If the request has changed the annotation, ``changed`` is True, and ``before`` and ``after``
-    contain the data before and after the change. None means that the annotation does not exist.
-    ``groups`` contains the ids of the groups that can see the annotation.
+    contain the annotation data before and after the change. None means that the
+    annotation does not exist. ``groups`` contains the ids of the groups that can see the annotation.
     """
 
     action: str

@@ -134,7 +134,8 @@ def upload(
 
     If the marshal can access the light curve, it creates the source from this light curve.
     Otherwise, the source is created at the position in the row. Every light curve is added to its
-    source, and the annotation of the source contains all of its light curves.
+    source. The annotation of the source contains the id, the period and the scores of each of these
+    light curves.
     """
 
     def upload_one(row: dict[str, Any], own: IdempotentWriter) -> str:
