@@ -39,7 +39,7 @@ class AnnotationRequest:
 
     If the request has changed the annotation, ``changed`` is True, and ``before`` and ``after``
     contain the annotation data before and after the change. None means that the
-    annotation does not exist. ``groups`` contains the ids of the groups that can see the annotation.
+    annotation does not exist. ``groups`` contains the ids of the groups that can see it.
     """
 
     action: str
