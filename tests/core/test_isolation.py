@@ -59,7 +59,7 @@ FAILED = {
     "settings": ("yield CommandSpec('a', 'a:b', help='A.', settings=3)", "the settings of its"),
     "no target": ("yield CommandSpec('a', 'nowhere', help='Look.')", "the target 'nowhere'"),
     "a number": ("return 3", "TypeError"),
-    "verbs": ("yield ModelSpec('sood', 'a', 'a:b', 'A.', verbs='train')", "not a CommandSpec"),
+    "verbs": ("yield ModelSpec('sood', 'a', 'a:b', 'A.', verbs='train')", "expected a CommandSpec"),
 }
 
 
