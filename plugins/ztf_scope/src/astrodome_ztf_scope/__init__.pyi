@@ -16,6 +16,8 @@ from .classifiers.training import train_classifier as train_classifier
 from .config.loading import ScopeConfig as ScopeConfig
 from .config.loading import load_config as load_config
 from .features.dmdt import dmdt_image as dmdt_image
+from .features.simulation.simulator import Simulation as Simulation
+from .features.simulation.simulator import simulate_light_curves as simulate_light_curves
 from .marshal.api import annotate as annotate
 from .marshal.api import download_classifications as download_classifications
 from .marshal.api import list_sources as list_sources
@@ -36,6 +38,7 @@ __all__ = [
     "PredictionResult",
     "PreparedDataSet",
     "ScopeConfig",
+    "Simulation",
     "TrainedModel",
     "annotate",
     "classification_metrics",
@@ -53,6 +56,7 @@ __all__ = [
     "prepare_dataset",
     "read_dataset",
     "read_table",
+    "simulate_light_curves",
     "train_classifier",
     "upload_classifications",
     "write_table",
