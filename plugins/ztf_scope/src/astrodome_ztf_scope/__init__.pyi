@@ -16,8 +16,10 @@ from .classifiers.training import train_classifier as train_classifier
 from .config.loading import ScopeConfig as ScopeConfig
 from .config.loading import load_config as load_config
 from .features.dmdt import dmdt_image as dmdt_image
+from .features.fourier import fourier_features as fourier_features
 from .features.simulation.simulator import Simulation as Simulation
 from .features.simulation.simulator import simulate_light_curves as simulate_light_curves
+from .features.statistics import light_curve_statistics as light_curve_statistics
 from .marshal.api import annotate as annotate
 from .marshal.api import download_classifications as download_classifications
 from .marshal.api import list_sources as list_sources
@@ -47,6 +49,8 @@ __all__ = [
     "download_classifications",
     "evaluate",
     "find_models",
+    "fourier_features",
+    "light_curve_statistics",
     "list_sources",
     "load_config",
     "load_model",
