@@ -17,6 +17,7 @@ from .config.loading import ScopeConfig as ScopeConfig
 from .config.loading import load_config as load_config
 from .features.dmdt import dmdt_image as dmdt_image
 from .features.fourier import fourier_features as fourier_features
+from .features.periods.finding import find_periods as find_periods
 from .features.simulation.simulator import Simulation as Simulation
 from .features.simulation.simulator import simulate_light_curves as simulate_light_curves
 from .features.statistics import light_curve_statistics as light_curve_statistics
@@ -49,6 +50,7 @@ __all__ = [
     "download_classifications",
     "evaluate",
     "find_models",
+    "find_periods",
     "fourier_features",
     "light_curve_statistics",
     "list_sources",

@@ -1,0 +1,130 @@
+"""False-alarm probabilities of periodogram peaks, as decimal logarithms that are always finite."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import special
+
+from . import binned_kernels
+from .algorithms import bic_differences, explained_by_harmonics
+from .grid import Grid
+from .light_curve import LightCurve
+from .options import Array
+
+TRIALS = {"AOV": 5.0, "FPW": 5.0, "MHF": 5.0, "BLS": 50.0, "MHAOV": 3.0}
+"""Number of independent frequencies per 1/baseline, from simulations of constant stars."""
+
+
+def log10_fap(
+    name: str, curve: LightCurve, frequency: Array, value: Array, grid: Grid, maxima: list[float]
+) -> Array:
+    """Return the probability that a constant star has a peak at least as high as the given value.
+
+    For LS, it is the upper limit by Baluev (2008, MNRAS 385, 1279). For CE, it is extrapolated from
+    the maxima of parts of the same periodogram. For the other algorithms, the fraction of the chi²
+    that the model removes has a beta distribution, and :data:`TRIALS` contains the number of
+    independent frequencies.
+    """
+    if name == "CE":
+        return _from_maxima(-value, np.array(maxima))
+    points = len(curve.mag)
+    fraction, terms, rest = _explained_fraction(name, curve, frequency, value)
+    if name == "LS":
+        return _baluev(fraction, points, grid.first + grid.step * grid.size, curve)
+    trials = TRIALS[name] * max(grid.size * grid.step * curve.baseline, 1.0)
+    return _log10_any(log_beta_survival(fraction, terms, rest) + math.log(trials))
+
+
+def _explained_fraction(
+    name: str, curve: LightCurve, frequency: Array, value: Array
+) -> tuple[Array, Array | float, Array | float]:
+    """Return the fraction of the chi² that the model removes, and the degrees of freedom.
+
+    The two degrees of freedom are those of the model, and those that remain.
+    """
+    points, bins = len(curve.mag), binned_kernels.PHASE_BINS
+    total = float((curve.weight * curve.residual**2).sum())
+    if name == "LS":
+        return value, 2.0, points - 3.0
+    if name in ("AOV", "MHAOV"):
+        terms = bins - 1.0 if name == "AOV" else 6.0
+        rest = points - 1.0 - terms
+        return value * terms / (value * terms + rest), terms, rest
+    if name == "FPW":
+        return 2 * value / (curve.total_weight * total), bins - 1.0, max(points - bins, 1.0)
+    if name == "BLS":
+        return value / total, 1.0, points - 2.0
+    return _best_model(curve, frequency)
+
+
+def _best_model(curve: LightCurve, frequency: Array) -> tuple[Array, Array, Array]:
+    """Return the arguments of the beta distribution for the best model of MHF."""
+    differences = bic_differences(curve)(frequency)
+    points, harmonics = len(curve.mag), differences.shape[1]
+    terms = 2.0 * np.arange(1, harmonics + 1)
+    removed = differences + terms * math.log(points)
+    total = curve.total_weight * explained_by_harmonics(curve, 1, trend=True)[1]
+    best = differences.argmax(axis=1)
+    chosen = removed[np.arange(len(best)), best]
+    return chosen / total, terms[best], points - 2 - terms[best]
+
+
+def log_beta_survival(fraction: Array, terms: Array | float, rest: Array | float) -> Array:
+    """Return ln P(x > fraction) for the fraction of chi² that a model removes from pure noise.
+
+    x has a beta distribution with the parameters terms/2 and rest/2. If the probability is too
+    small for float64, the first two terms of the continued fraction of the incomplete beta function
+    are used.
+    """
+    x = np.clip(1 - np.nan_to_num(fraction), 1e-16, 1.0)
+    a, b = np.broadcast_to(rest, x.shape) / 2, np.broadcast_to(terms, x.shape) / 2
+    probability = special.betainc(a, b, x)
+    with np.errstate(divide="ignore"):
+        tail = a * np.log(x) + b * np.log1p(-x) - np.log(a) - special.betaln(a, b)
+        tail -= np.log1p(-np.minimum((a + b) / (a + 1) * x, 0.5))
+        return np.where(probability > 1e-250, np.log(probability), tail)
+
+
+def _baluev(fraction: Array, points: int, max_frequency: float, curve: LightCurve) -> Array:
+    """Return the upper limit by Baluev for the standard normalization."""
+    remaining = np.log(np.clip(1 - fraction, 1e-16, 1.0))
+    half = (points - 3) / 2
+    width = max_frequency * math.sqrt(4 * math.pi * _weighted_variance(curve))
+    gamma = math.exp(special.gammaln((points - 1) / 2) - special.gammaln((points - 2) / 2))
+    factor = gamma * math.sqrt(2 / (points - 1)) * width
+    with np.errstate(divide="ignore"):
+        crossings = (
+            np.log(factor)
+            + (half - 0.5) * remaining
+            + 0.5 * np.log(0.5 * (points - 1) * np.clip(fraction, 0, 1))
+        )
+    return _log10_any(np.logaddexp(half * remaining, crossings))
+
+
+def _weighted_variance(curve: LightCurve) -> float:
+    mean = (curve.weight * curve.time).sum()
+    return float((curve.weight * (curve.time - mean) ** 2).sum())
+
+
+def _from_maxima(value: Array, maxima: Array) -> Array:
+    """Return the probability from a Gumbel distribution of the maxima of parts of a periodogram.
+
+    The location and the scale are from the median and the quartiles of the maxima, which a few
+    peaks of a periodic star do not affect.
+    """
+    low, middle, high = np.quantile(maxima, (0.25, 0.5, 0.75))
+    scale = (high - low) / (math.log(math.log(4)) - math.log(math.log(4 / 3)))
+    if not scale > 0:
+        return np.zeros(len(value))
+    location = middle + scale * math.log(math.log(2))
+    return _log10_any((location - value) / scale + math.log(len(maxima)))
+
+
+def _log10_any(log_expected: Array) -> Array:
+    """Return log10 of the probability of at least one event, for the log of the expected number."""
+    clipped = np.clip(log_expected, -30, 5)
+    log = np.where(log_expected < -30, log_expected, np.log(-np.expm1(-np.exp(clipped))))
+    result: Array = log / math.log(10)
+    return result

@@ -1,0 +1,197 @@
+"""Search one light curve for periods, without storing the periodograms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .grid import Grid, make_grid
+from .light_curve import LightCurve, prepare
+from .options import Array, Peaks, SearchOptions, check_algorithms
+from .summary import Index, Summary, chunk_parts
+
+BLOCK = 1 << 15
+"""Maximum number of grid frequencies that are processed at once."""
+BLOCKS = 32
+"""Minimum number of blocks, except for small grids."""
+CANDIDATES = 0.02
+"""Fraction of the coarse grid whose surroundings are searched, in each chunk."""
+MIN_CANDIDATES = 16
+"""Minimum number of frequencies of the coarse grid whose surroundings are searched, per chunk."""
+
+
+def search(
+    time: ArrayLike,
+    mag: ArrayLike,
+    magerr: ArrayLike | None = None,
+    options: SearchOptions | None = None,
+) -> dict[str, Peaks]:
+    """Search one light curve for periods.
+
+    The frequencies depend only on the time span of the light curve: from 2/baseline to the maximum
+    frequency, with a fixed number of frequencies per 1/baseline. They are cut into chunks of equal
+    width in log period, three for each requested period. The best frequencies of the chunks are
+    ranked by their significance.
+
+    By default, the search is coarse to fine. It first evaluates every fourth frequency, and then
+    the frequencies around the best two percent of each chunk.
+
+    Parameters
+    ----------
+    time : array_like, shape (N,)
+        Times in days. They do not have to be sorted.
+    mag : array_like, shape (N,)
+        Magnitudes.
+    magerr : array_like, shape (N,), optional
+        Standard errors of the magnitudes. By default, all epochs have the same weight. Epochs with
+        a non-finite value, or with an error that is not positive, are ignored.
+    options : SearchOptions, optional
+        Algorithms, frequency grid and number of periods.
+
+    Returns
+    -------
+    dict of str to Peaks
+        The best periods for each algorithm. If an algorithm requires more points than the light
+        curve has, or if all magnitudes or times are equal, all elements are NaN.
+
+    Raises
+    ------
+    InvalidInputError
+        If the arrays have different lengths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astrodome_ztf_scope.features.periods import SearchOptions, search
+    >>> time = np.sort(np.random.default_rng(1).uniform(0, 100, 200))
+    >>> mag = 15 + 0.2 * np.sin(2 * np.pi * time / 0.7654)
+    >>> peaks = search(time, mag, np.full(200, 0.01), SearchOptions(max_frequency=10))
+    >>> {name: round(float(peak.period[0]), 3) for name, peak in peaks.items()}
+    {'LS': 0.765, 'CE': 0.766, 'AOV': 0.766}
+    """
+    options = options or SearchOptions()
+    curve = prepare(time, mag, magerr)
+    grid = make_grid(curve.baseline, options)
+    return {name: _search(name, curve, grid, options) for name in options.algorithms}
+
+
+def periodogram(
+    time: ArrayLike,
+    mag: ArrayLike,
+    magerr: ArrayLike | None,
+    algorithm: str,
+    frequency: ArrayLike,
+) -> Array:
+    """Compute the values of a periodogram at given frequencies.
+
+    Parameters
+    ----------
+    time, mag, magerr : array_like, shape (N,)
+        Times in days, magnitudes and their standard errors. See :func:`search`.
+    algorithm : str
+        Name of the algorithm, for example ``"LS"``.
+    frequency : array_like, shape (F,)
+        Frequencies, in 1/d.
+
+    Returns
+    -------
+    numpy.ndarray
+        Values with shape (F,) and dtype float64. They are NaN if the algorithm requires more
+        points than the light curve has.
+
+    Raises
+    ------
+    InvalidInputError
+        If the algorithm is unknown, or if the arrays have different lengths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astrodome_ztf_scope.features.periods import periodogram
+    >>> time = np.arange(40) * 0.37
+    >>> mag = 15 + 0.1 * np.cos(2 * np.pi * 0.5 * time)
+    >>> periodogram(time, mag, None, "LS", [0.4, 0.5]).round(3)
+    array([0.033, 1.   ])
+    """
+    from .algorithms import ALGORITHMS
+
+    check_algorithms((algorithm,))
+    curve = prepare(time, mag, magerr)
+    frequencies = np.atleast_1d(np.asarray(frequency, np.float64))
+    chosen = ALGORITHMS[algorithm]
+    if len(curve.mag) < chosen.min_points:
+        return np.full(len(frequencies), np.nan)
+    return chosen.prepare(curve)(frequencies)
+
+
+def _search(name: str, curve: LightCurve, grid: Grid | None, options: SearchOptions) -> Peaks:
+    """Return the peaks of one algorithm."""
+    from .algorithms import ALGORITHMS
+    from .false_alarms import log10_fap
+
+    algorithm, n = ALGORITHMS[name], int(options.top_n)
+    nothing = Peaks(*(np.full(n, np.nan) for _ in range(4)))
+    if grid is None or len(curve.mag) < algorithm.min_points or np.ptp(curve.mag) == 0:
+        return nothing
+    evaluate, sign = algorithm.prepare(curve), -1 if algorithm.minimum else 1
+
+    def upward(index: Index) -> Array:
+        values = sign * evaluate(grid.frequency(index))
+        return np.where(np.isfinite(values), values, -np.inf)
+
+    summary = _scan(grid, upward, 1 if options.full_grid else algorithm.coarse_step)
+    found = summary.best_index >= 0
+    if not summary.std > 0 or not found.any():
+        return nothing
+    value, index = summary.best_value[found], summary.best_index[found]
+    order = np.lexsort((index, -value))[:n]
+    value, frequency = value[order], grid.frequency(index[order])
+    fap = log10_fap(name, curve, frequency, sign * value, grid, summary.maxima)
+    significance = np.abs(summary.mean - value) / summary.std
+    columns = np.full((4, n), np.nan)
+    columns[:, : len(order)] = 1 / frequency, sign * value, significance, fap
+    return Peaks(*columns, mean=sign * summary.mean, std=summary.std)
+
+
+def _scan(grid: Grid, evaluate: Callable[[Index], Array], step: int) -> Summary:
+    """Evaluate every frequency, or every ``step``-th and those around the best ones."""
+    summary = Summary.empty(len(grid.edges) - 1)
+    coarse: list[tuple[Index, Array]] = []
+    for index in _blocks(grid, step):
+        values = evaluate(index)
+        summary.add(values)
+        summary.update_best(grid, index, values)
+        if step > 1:
+            coarse.append((index, values))
+    if coarse:
+        index, values = (np.concatenate(parts) for parts in zip(*coarse, strict=True))
+        fine = _surroundings(grid, index, values, step)
+        summary.update_best(grid, fine, evaluate(fine))
+    return summary
+
+
+def _blocks(grid: Grid, step: int) -> Iterator[Index]:
+    """Yield the indices that are not masked in blocks, each with every ``step``-th frequency."""
+    size = min(BLOCK, max(step, math.ceil(grid.size / BLOCKS)))
+    size = math.ceil(size / step) * step
+    for start in range(0, grid.size, size):
+        index = np.arange(start, min(start + size, grid.size), step)
+        index = index[grid.is_searched(index)]
+        if len(index):
+            yield index
+
+
+def _surroundings(grid: Grid, index: Index, values: Array, step: int) -> Index:
+    """Return the indices around the best frequencies of each chunk of the coarse grid."""
+    best = []
+    for _, part in chunk_parts(grid, index):
+        count = max(MIN_CANDIDATES, math.ceil(CANDIDATES * (part.stop - part.start)))
+        order = np.argsort(-values[part], kind="stable")[:count]
+        best.append(index[part][order])
+    offsets = np.concatenate([np.arange(1 - step, 0), np.arange(1, step)])
+    around = np.unique(np.concatenate(best)[:, np.newaxis] + offsets)
+    around = around[(around >= 0) & (around < grid.size)]
+    return around[grid.is_searched(around)]
