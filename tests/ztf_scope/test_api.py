@@ -19,7 +19,7 @@ FUNCTIONS = [
     *("load_config", "read_table", "write_table", "read_dataset", "open_catalogue", "dmdt_image"),
     *("prepare_dataset", "train_classifier", "load_model", "find_models", "classify"),
     *("predict_files", "evaluate", "classification_metrics"),
-    *("light_curve_statistics", "fourier_features"),
+    *("light_curve_statistics", "fourier_features", "find_periods"),
 ]
 
 
