@@ -1,7 +1,7 @@
 """Score partitions of the input, and merge the results into a single file.
 
-The scores for each partition are stored as a file in the directory ``.<name>.parts``, in the same
-directory as the output file. An interrupted prediction resumes at the first missing partition.
+The scores for each partition are stored as a part of the output file; see :mod:`..tables.parts`.
+An interrupted prediction resumes at the first missing partition.
 """
 
 from __future__ import annotations
@@ -12,19 +12,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, compute, files
+from astrodome import AstrodomeError, compute
 from astrodome.runs import provenance
 
-from ..tables import datasets, identifiers
+from ..tables import datasets, parts
 from .scorer import LOST, MergeMethod, Scorer, copied_order, with_lost_identifiers
 from .trained_models import TASK, TrainedModel
-
-ROW_GROUP = 1 << 17
-"""Approximate number of rows in each row group of the output file."""
 
 
 @dataclass(frozen=True)
@@ -82,19 +78,6 @@ class PredictionTask:
         return [model.column for model in self.models]
 
 
-def start(folder: Path, task: PredictionTask) -> None:
-    """Write the digest of the task to a partition directory, and delete outdated partitions.
-
-    Partitions are outdated if they belong to a task with a different digest.
-    """
-    mark = folder / "plan"
-    if not mark.exists() or mark.read_text("utf-8") != task.digest:
-        for path in folder.glob("*.parquet"):
-            path.unlink()
-        files.write_text(mark, task.digest)
-    files.sweep(folder)
-
-
 def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
     """Score the missing partitions in the current process, and yield the numbers of scored rows.
 
@@ -109,7 +92,7 @@ def score(task: PredictionTask, folder: Path, scorer: Scorer) -> Iterator[int]:
         for data in datasets.read_batches(file, columns, task.rows, first, lost):
             partition = Partition(number, file, first, len(data))
             table = with_lost_identifiers(scorer.score(data, task.merge), lost)
-            _write(folder / partition.name, table)
+            parts.write(folder / partition.name, table)
             first += len(data)
             yield len(data)
 
@@ -140,7 +123,7 @@ def score_distributed(task: PredictionTask, folder: Path, scheduler: str) -> Ite
                 f"{done.item.start}: {done.error}",
                 "Run the same prediction again to resume with the missing partitions.",
             )
-        _write(folder / done.item.name, done.value)
+        parts.write(folder / done.item.name, done.value)
         yield done.value.num_rows
 
 
@@ -173,18 +156,13 @@ def _scorer(models: tuple[TrainedModel, ...]) -> Scorer:
     return Scorer(models, 1)
 
 
-def _write(path: Path, table: pa.Table) -> None:
-    with files.replacing(path, sync=False) as part:
-        pq.write_table(table, part, compression="zstd")
-
-
 def join(folder: Path, out: Path, task: PredictionTask) -> None:
     """Merge all partitions into a single file.
 
     If a partition does not have a column, its rows contain null in this column.
     """
-    parts = sorted(folder.glob("*.parquet"))
-    if not parts:
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
         raise AstrodomeError(
             f"The input files have no rows: {', '.join(map(str, task.files))}.",
             "Specify at least one file that contains sources.",
@@ -196,47 +174,17 @@ def join(folder: Path, out: Path, task: PredictionTask) -> None:
         **provenance(["astrodome-ztf-scope"], TASK, [m.algorithm for m in task.models]),
     }
     lost: dict[str, str] = {}
-    for path in parts:
+    for path in paths:
         lost = {**json.loads((pq.read_schema(path).metadata or {}).get(LOST, b"{}")), **lost}
     if lost:
         about["lost_identifiers"] = lost
-    schema = _schema(parts, task)
-    schema = schema.with_metadata(
-        {b"astrodome": json.dumps(about).encode(), **identifiers.pandas_metadata(schema)}
-    )
-    with files.replacing(out) as part, pq.ParquetWriter(part, schema, compression="zstd") as sink:
-        tables: list[pa.Table] = []
-        for path in parts:
-            tables.append(_cast(pq.read_table(path), schema))
-            if sum(map(len, tables)) >= ROW_GROUP or path == parts[-1]:
-                sink.write_table(pa.concat_tables(tables), ROW_GROUP)
-                tables = []
+    metadata = {parts.PROVENANCE: json.dumps(about).encode()}
+    parts.join(paths, out, _schema(paths, task), metadata)
 
 
-def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    for column in schema:
-        if column.name not in table.column_names:
-            table = table.append_column(column, pa.nulls(len(table), column.type))
-    return table.select(schema.names).cast(schema)
-
-
-def _schema(parts: Sequence[Path], task: PredictionTask) -> pa.Schema:
+def _schema(paths: Sequence[Path], task: PredictionTask) -> pa.Schema:
     """Return the schema with the columns from all partitions, in the order of the output."""
-    try:
-        schema = identifiers.unify_schemas([pq.read_schema(part) for part in parts])
-    except pa.ArrowTypeError as error:
-        raise AstrodomeError(
-            f"The input files have columns with incompatible types: {error}.",
-            "Convert each column to the same type in all files.",
-        ) from error
+    schema = parts.common_schema(paths)
     scores = [*task.columns, *dict.fromkeys(model.tag for model in task.models)]
     copied = sorted((n for n in schema.names if n not in scores), key=copied_order)
     return pa.schema([schema.field(n) for n in (*copied, *scores) if n in schema.names])
-
-
-def read_provenance(path: Path) -> dict[str, Any]:
-    """Return the provenance from the metadata of an output file, or an empty dictionary."""
-    try:
-        return dict(json.loads((pq.read_schema(path).metadata or {}).get(b"astrodome", b"{}")))
-    except (pa.ArrowInvalid, OSError, ValueError):
-        return {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import InvalidInputError, compute, files
+from astrodome import compute
 
-from ..tables import datasets, identifiers
+from ..tables import datasets, identifiers, parts
 from . import partitions
 from .loaded_models import AnyModel, LoadedModel, configure
 from .scorer import MergeMethod, Scorer
@@ -162,22 +161,12 @@ def predict_files(
         datasets.require_file(path)
     configured = tuple(configure(model) for model in models)
     task = partitions.PredictionTask(tuple(paths), configured, rows, merge, bool(scheduler))
-    folder = target.parent / f".{target.name}.parts"
-    if target.exists():
-        if partitions.read_provenance(target).get("digest") == task.digest:
-            shutil.rmtree(folder, ignore_errors=True)
-            return _result(target, task, existing=True)
-        if not force:
-            raise InvalidInputError(
-                f"{target} already exists and contains the result of a different prediction.",
-                "Specify a different output file, or overwrite the file with --force "
-                "(in Python: force=True).",
-            )
+    if parts.is_complete(target, task.digest, "prediction", force=force):
+        return _result(target, task, existing=True)
     scorer = Scorer(task.models, compute.cores())
     for path in task.files:
         scorer.columns(path)  # Check columns before writing.
-    with files.lock(folder / "lock", timeout=0):
-        partitions.start(folder, task)
+    with parts.folder(target, task.digest) as folder:
         if scheduler:
             scoring = partitions.score_distributed(task, folder, scheduler)
         else:
@@ -185,7 +174,6 @@ def predict_files(
         for count in scoring:
             advance(count)
         partitions.join(folder, target, task)
-        shutil.rmtree(folder)
     return _result(target, task)
 
 
@@ -212,5 +200,5 @@ def _result(
             column = group.column(index)
             if column.path_in_schema in unusable:
                 unusable[column.path_in_schema] += column.statistics.null_count
-    lost = partitions.read_provenance(out).get("lost_identifiers", {})
+    lost = parts.read_provenance(out).get("lost_identifiers", {})
     return PredictionResult(out, metadata.num_rows, unusable, existing, lost)

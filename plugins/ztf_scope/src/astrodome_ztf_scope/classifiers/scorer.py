@@ -44,12 +44,14 @@ class Scorer:
     def columns(self, file: Path) -> list[str]:
         """Return the columns to read from a file.
 
-        Raises AstrodomeError if a feature column or the dmdt images are missing.
+        Raises AstrodomeError if a feature column or the dmdt images are missing, or if the Fourier
+        features have a different convention than in the training set.
         """
         available = datasets.column_names(file)
         names = list(self.copied(available, file))
         for preparation in self.preparations:
             names += preparation.columns_in(available, file)
+            preparation.check_convention(file, file)
         if self.uses_dmdt:
             datasets.require_columns(["dmdt"], available, file)
             names.append("dmdt")

@@ -70,6 +70,7 @@ def run(job: TrainingJob, data: DataSet, groups: NDArray[np.intp] | None = None)
         digest=job.digest,
         group_by=job.options.group_by,
         dmdt=data.dmdt is not None,
+        fourier_convention=prepared.preparation.fourier_convention,
         rows=dropped_rows.count_rows(data, job.features, prepared, entry.label),
         seconds=round(seconds, 1),
         **job.about,

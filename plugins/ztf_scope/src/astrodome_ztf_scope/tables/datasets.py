@@ -6,6 +6,7 @@ image. How the image is stored depends on the file format.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 from astrodome import AstrodomeError, InvalidInputError, errors
 from numpy.typing import NDArray
 
-from . import csv_format, dmdt_column, hdf5_format, identifiers
+from . import csv_format, dmdt_column, feature_provenance, hdf5_format, identifiers
 from .identifiers import ValueOrigin
 
 IN_MEMORY = Path("the table")
@@ -302,4 +303,6 @@ def _dataset(
 ) -> DataSet:
     frame = identifiers.to_pandas(table)
     frame.index = pd.RangeIndex(first, first + len(frame))
+    if about := feature_provenance.read(path) if is_parquet(path) else {}:
+        frame.attrs[feature_provenance.KEY] = json.dumps(about)
     return DataSet(frame, images, path)

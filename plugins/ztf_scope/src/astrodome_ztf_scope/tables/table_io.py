@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, InvalidInputError, files, spreadsheets
 
-from . import datasets, hdf5_format, identifiers
+from . import datasets, feature_provenance, hdf5_format, identifiers
 
 EXTENSIONS = {
     "csv": ".csv",
@@ -108,7 +108,11 @@ def write_table(
     if datasets.is_parquet(file):
         import pyarrow as pa
 
-        files.write_parquet(file, pa.Table.from_pandas(table, preserve_index=False), metadata)
+        converted = pa.Table.from_pandas(table, preserve_index=False)
+        if about := feature_provenance.read(table):
+            known = {**(converted.schema.metadata or {}), **feature_provenance.metadata(about)}
+            converted = converted.replace_schema_metadata(known)
+        files.write_parquet(file, converted, metadata)
     elif file.suffix == ".csv":
         with files.replacing(file) as part:
             write_csv(part, table)

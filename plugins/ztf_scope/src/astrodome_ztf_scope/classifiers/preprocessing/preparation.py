@@ -19,6 +19,7 @@ from astrodome import AstrodomeError, files
 from numpy.typing import NDArray
 
 from ...config.feature_sets import FeatureSet, FeatureStats
+from ...tables import feature_provenance
 from ...tables.datasets import DataSet
 from .imputation import NeighbourImputer
 
@@ -54,11 +55,14 @@ class Preparation:
     ``columns`` contains the parameters for each feature. ``scale`` is the scaling method, or None
     for no scaling. ``neighbours`` is the imputer for the strategy ``regress``, or None if no
     feature uses this strategy.
+    ``fourier_convention`` specifies which quantities the Fourier features in the training set
+    contain; see :mod:`....tables.feature_provenance`.
     """
 
     columns: tuple[FeatureTransform, ...]
     scale: Scale = None
     neighbours: NeighbourImputer | None = None
+    fourier_convention: str = feature_provenance.COEFFICIENTS
 
     @property
     def features(self) -> list[str]:
@@ -115,13 +119,14 @@ class Preparation:
         regressed = [i for i, column in enumerate(transforms) if column.strategy == "regress"]
         random = np.random.default_rng(random_state)
         neighbours = NeighbourImputer.fit(values[:, regressed], random) if regressed else None
-        unscaled = cls(tuple(transforms), None, neighbours)
+        convention = feature_provenance.convention(data.table)
+        unscaled = cls(tuple(transforms), None, neighbours, convention)
         if scale is None:
             return unscaled
         if stats is None:
             stats = _statistics(names, unscaled._imputed(values))
         scaled = (_scaled(column, scale, stats.get(column.feature)) for column in transforms)
-        return cls(tuple(scaled), scale, neighbours)
+        return replace(unscaled, columns=tuple(scaled), scale=scale)
 
     @classmethod
     def configured(
@@ -158,7 +163,7 @@ class Preparation:
 
         A row is usable if no required feature is missing. A feature is required if it is not
         imputed. The features of all other rows are NaN. Raises AstrodomeError if a column is
-        missing or contains text.
+        missing or contains text, or if the Fourier convention differs from the training set.
         """
         values = self.impute(data if isinstance(data, DataSet) else DataSet(data, None), threads)
         values -= [column.offset for column in self.columns]
@@ -171,12 +176,17 @@ class Preparation:
 
     def impute(self, data: DataSet, threads: int = 1) -> Floats:
         """Return the imputed features before scaling, with shape (N, F)."""
+        self.check_convention(data.table, data.path)
         columns = self.columns_in(list(data.table.columns), data.path)
         return self._imputed(numbers(data.table, columns, data.path), threads)
 
     def columns_in(self, available: list[str], path: Path) -> list[str]:
         """Return the names of the feature columns in a data set, in the order of the features."""
         return find({c.column: c.feature for c in self.columns}, available, path)
+
+    def check_convention(self, data: pd.DataFrame | Path, path: Path) -> None:
+        """Raise AstrodomeError if the Fourier convention differs from the training set."""
+        feature_provenance.check(data, path, self.fourier_convention, self.features)
 
     def save(self, folder: Path) -> None:
         """Write ``preparation.json``, and ``imputation.npz`` if there are reference rows."""
@@ -212,6 +222,7 @@ class Preparation:
         return {
             "scale": self.scale,
             "neighbours": self.neighbours.k if self.neighbours else 0,
+            "fourier_convention": self.fourier_convention,
             "columns": [asdict(column) for column in self.columns],
         }
 
@@ -224,7 +235,8 @@ class Preparation:
         if references is not None:
             neighbours = NeighbourImputer(references, saved["neighbours"])
         columns = tuple(FeatureTransform(**column) for column in saved["columns"])
-        return cls(columns, saved["scale"], neighbours)
+        convention = saved.get("fourier_convention", feature_provenance.COEFFICIENTS)
+        return cls(columns, saved["scale"], neighbours, convention)
 
     def _imputed(self, values: Floats, threads: int = 1) -> Floats:
         filled = values.copy()
