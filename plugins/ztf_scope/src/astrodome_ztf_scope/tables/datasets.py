@@ -133,6 +133,22 @@ def read_batches(
             start += table.num_rows
 
 
+def read_tables(path: Path, columns: Sequence[str], rows: int) -> Iterator[pa.Table]:
+    """Read columns of a file in chunks, and yield an Arrow table for each chunk.
+
+    A chunk of a Parquet or HDF5 file has at most ``rows`` rows. Identifiers are integers or text.
+    """
+    with _readable(path):
+        for table, _ in _blocks(path, columns, rows):
+            yield table
+
+
+def parquet_schema(path: Path) -> pa.Schema:
+    """Return the schema of a Parquet file. Raises AstrodomeError if the file is damaged."""
+    with _readable(path):
+        return pq.read_schema(path)
+
+
 def column_names(path: Path) -> list[str]:
     """Return the column names in a file, including ``dmdt`` if the file contains images."""
     with _readable(path):

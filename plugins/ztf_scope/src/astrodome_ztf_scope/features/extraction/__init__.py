@@ -1,0 +1,1 @@
+"""Computation of feature tables from light curves."""
