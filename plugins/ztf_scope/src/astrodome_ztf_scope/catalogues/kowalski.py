@@ -24,7 +24,7 @@ PAGE = 10_000
 """Default number of documents per response."""
 IDS = 1000
 """Maximum number of ids or positions per query."""
-ROLES = ("sources", "features", "classifications", "gaia", "alerts")
+ROLES = tuple(services.KowalskiCollections.model_fields)
 LIGHT_CURVE_COLUMNS = ("_id", "ra", "dec", "filter", "data")
 
 
@@ -97,6 +97,8 @@ class KowalskiCatalogue:
         dec: ArrayLike,
         radius: float,
         columns: Sequence[str] = (),
+        *,
+        where: Mapping[str, Any] | None = None,
     ) -> list[list[dict[str, Any]]]:
         """Return the documents around each position, sorted by separation. See ``Catalogue``."""
         name = self._name(collection)
@@ -113,7 +115,7 @@ class KowalskiCatalogue:
                         "cone_search_radius": radius,
                         "cone_search_unit": "arcsec",
                     },
-                    "catalogs": {name: {"filter": {}, "projection": projection}},
+                    "catalogs": {name: {"filter": dict(where or {}), "projection": projection}},
                 },
             }
             data = self._query(query).get(name) or {}

@@ -31,6 +31,9 @@ WORDS = {
     "features": "source_features",
     "classifications": "source_classifications",
     "gaia": "Gaia",
+    "allwise": "AllWISE",
+    "ps1": "PS1",
+    "alerts": "ZTF_alerts",
     "sources": "ZTF_sources",
 }
 """Substring in the names of Kowalski collections that have a role, keyed by role."""
@@ -74,6 +77,8 @@ class LocalCatalogue:
         dec: ArrayLike,
         radius: float,
         columns: Sequence[str] = (),
+        *,
+        where: Mapping[str, Any] | None = None,
     ) -> list[list[dict[str, Any]]]:
         """Return the documents around each position, sorted by separation. See ``Catalogue``."""
         from astropy import units as u
@@ -83,13 +88,14 @@ class LocalCatalogue:
         sky, ids = _positions(path, path.stat().st_mtime_ns)
         centers = SkyCoord(np.atleast_1d(ra), np.atleast_1d(dec), unit="deg")
         near, rows, distances, _ = sky.search_around_sky(centers, radius * u.arcsec)
-        selected = [ids[row] for row in np.unique(rows)]
-        found = self._table(collection, {"_id": {"$in": selected}}, columns, ("ra", "dec"))
+        selected = {**(where or {}), "_id": {"$in": [ids[row] for row in np.unique(rows)]}}
+        found = self._table(collection, selected, columns, ("ra", "dec"))
         documents = {document["_id"]: document for document in found.to_pylist()}
         result: list[list[dict[str, Any]]] = [[] for _ in centers]
         for k in np.argsort(distances, kind="stable"):
-            document = {**documents[ids[rows[k]]], "separation": float(distances[k].arcsec)}
-            result[near[k]].append(document)
+            if document := documents.get(ids[rows[k]]):
+                separation = float(distances[k].arcsec)
+                result[near[k]].append({**document, "separation": separation})
         return result
 
     def light_curves(self, ids: Sequence[Any]) -> pd.DataFrame:

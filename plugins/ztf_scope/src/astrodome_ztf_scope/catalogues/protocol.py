@@ -15,11 +15,11 @@ class Catalogue(Protocol):
     """A database of documents about survey sources, which can be searched by query or position.
 
     A collection is identified by its role (``sources``, ``features``, ``classifications``,
-    ``gaia``) or by its name in the service. ``where`` maps column names to values or to conditions
-    with the operators ``$eq``, ``$ne``, ``$gt``, ``$gte``, ``$lt``, ``$lte`` and ``$in``, for
-    example ``{"field": 296, "nobs": {"$gte": 20}}``. A document matches if it satisfies all
-    conditions. The condition ``{"$or": [where, ...]}`` is satisfied if at least one element of the
-    list is satisfied.
+    ``gaia``, ``allwise``, ``ps1``, ``alerts``) or by its name in the service. ``where`` maps column
+    names to values or to conditions with the operators ``$eq``, ``$ne``, ``$gt``, ``$gte``,
+    ``$lt``, ``$lte`` and ``$in``, for example ``{"field": 296, "nobs": {"$gte": 20}}``. A document
+    matches if it satisfies all conditions. The condition ``{"$or": [where, ...]}`` is satisfied if
+    at least one element of the list is satisfied.
     """
 
     def collections(self) -> list[str]:
@@ -50,12 +50,15 @@ class Catalogue(Protocol):
         dec: ArrayLike,
         radius: float,
         columns: Sequence[str] = (),
+        *,
+        where: Mapping[str, Any] | None = None,
     ) -> list[list[dict[str, Any]]]:
         """Search for documents around each position, and return one list of documents per position.
 
-        The positions are in degrees, and ``radius`` is the maximum separation in arcseconds. Each
-        list is sorted by ``separation``. Each document contains ``_id``, ``ra`` and ``dec`` in
-        degrees, ``separation`` in arcseconds, and the requested ``columns``.
+        The positions are in degrees, and ``radius`` is the maximum separation in arcseconds. If
+        ``where`` is given, only matching documents are returned. Each list is sorted by
+        ``separation``. Each document contains ``_id``, ``ra`` and ``dec`` in degrees,
+        ``separation`` in arcseconds, and the requested ``columns``.
         """
         ...
 

@@ -61,6 +61,10 @@ class KowalskiCollections(Section):
     """Name of the collection with scores."""
     alerts: str = "ZTF_alerts"
     """Name of the collection with ZTF alerts."""
+    allwise: str = "AllWISE"
+    """Name of the collection with AllWISE sources."""
+    ps1: str = "PS1_DR1"
+    """Name of the collection with Pan-STARRS 1 objects."""
 
 
 class KowalskiInstance(Section):

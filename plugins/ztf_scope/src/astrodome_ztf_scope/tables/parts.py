@@ -72,10 +72,13 @@ def _folder(target: Path) -> Path:
     return target.parent / f".{target.name}.parts"
 
 
-def write(path: Path, table: pa.Table) -> None:
-    """Write one part. It is complete as soon as the file exists."""
+def write(path: Path, table: pa.Table, **options: Any) -> None:
+    """Write one part. It is complete as soon as the file exists.
+
+    ``options`` are passed to ``pyarrow.parquet.write_table``.
+    """
     with files.replacing(path, sync=False) as part:
-        pq.write_table(table, part, compression="zstd")
+        pq.write_table(table, part, compression="zstd", **options)
 
 
 def common_schema(
