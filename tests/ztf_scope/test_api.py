@@ -20,6 +20,7 @@ FUNCTIONS = [
     *("prepare_dataset", "train_classifier", "load_model", "find_models", "classify"),
     *("predict_files", "evaluate", "classification_metrics"),
     *("light_curve_statistics", "fourier_features", "find_periods"),
+    *("compute_features", "write_features"),
 ]
 
 

@@ -258,6 +258,12 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
 
+    def set_total(self, total: int) -> None:
+        """Set the total number of items, if it is not known at the beginning."""
+        self.total = total
+        if self._bar:
+            self._bar.update(self._task, total=total)
+
     def advance(self, steps: int = 1, detail: str = "") -> None:
         """Increase the number of finished items. ``detail`` is shown after the numbers."""
         self.count += steps

@@ -2,12 +2,12 @@
 
 :func:`load_config` reads the configuration. :func:`read_table`, :func:`write_table` and
 :func:`read_dataset` read and write sources, and :func:`open_catalogue` gives access to light
-curves, from which :func:`dmdt_image` computes images. :func:`simulate_light_curves` simulates light
-curves with a known class and period. :func:`prepare_dataset` splits and scales a
-data set, :func:`train_classifier` trains a model, :func:`load_model` loads a trained model,
-:func:`find_models` searches directories for trained models, :func:`classify` and
-:func:`predict_files` score sources, and :func:`evaluate` and :func:`classification_metrics` compare
-scores with labels. :func:`open_marshal` opens a marshal such as Fritz.
+curves, from which :func:`compute_features` and :func:`write_features` compute feature tables.
+:func:`simulate_light_curves` simulates light curves with a known class and period.
+:func:`prepare_dataset` splits and scales a data set, :func:`train_classifier` trains a model,
+:func:`load_model` loads a trained model, :func:`find_models` searches directories for trained
+models, :func:`classify` and :func:`predict_files` score sources, and :func:`evaluate` and
+:func:`classification_metrics` compare scores with labels. :func:`open_marshal` opens a marshal such as Fritz.
 :func:`upload_classifications` and :func:`download_classifications` transfer classifications to and
 from a marshal.
 

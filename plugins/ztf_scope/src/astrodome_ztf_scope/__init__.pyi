@@ -16,6 +16,10 @@ from .classifiers.training import train_classifier as train_classifier
 from .config.loading import ScopeConfig as ScopeConfig
 from .config.loading import load_config as load_config
 from .features.dmdt import dmdt_image as dmdt_image
+from .features.extraction.extraction import compute_features as compute_features
+from .features.extraction.extraction import write_features as write_features
+from .features.extraction.options import FeatureOptions as FeatureOptions
+from .features.extraction.results import FeaturesResult as FeaturesResult
 from .features.fourier import fourier_features as fourier_features
 from .features.periods.finding import find_periods as find_periods
 from .features.simulation.simulator import Simulation as Simulation
@@ -36,6 +40,8 @@ __all__ = [
     "Catalogue",
     "Classifier",
     "DataSet",
+    "FeatureOptions",
+    "FeaturesResult",
     "LoadedModel",
     "Marshal",
     "PredictionResult",
@@ -46,6 +52,7 @@ __all__ = [
     "annotate",
     "classification_metrics",
     "classify",
+    "compute_features",
     "dmdt_image",
     "download_classifications",
     "evaluate",
@@ -65,5 +72,6 @@ __all__ = [
     "simulate_light_curves",
     "train_classifier",
     "upload_classifications",
+    "write_features",
     "write_table",
 ]

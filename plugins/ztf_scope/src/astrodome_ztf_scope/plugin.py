@@ -19,6 +19,9 @@ COMMANDS = {
         ("init", "configuration:init", "Write a configuration file that contains all classes."),
         ("classes", "configuration:classes", "Show the configured classes and trained models."),
     ),
+    "Light curves": (
+        ("features", "features:features", "Compute features and periods of light curves."),
+    ),
     "Classifiers": (
         ("train", "train:train", "Train classifiers for many classes in parallel."),
         ("predict", "classifiers:predict", "Use trained models to compute the scores of sources."),

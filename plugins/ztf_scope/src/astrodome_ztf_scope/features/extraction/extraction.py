@@ -146,8 +146,10 @@ def write_features(
     Examples
     --------
     >>> import astrodome_ztf_scope as scope
-    >>> scope.write_features("light_curves.parquet", "features.parquet").rows
-    12
+    >>> simulated = scope.simulate_light_curves(2, classes=["rrab"], points=100, bands="r")
+    >>> options = scope.FeatureOptions.from_names(algorithms=("LS",), max_frequency=4.0)
+    >>> scope.write_features(simulated.epochs, "features.parquet", options).rows
+    2
     """
     options = options or FeatureOptions()
     target = Path(out).expanduser()

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import cleaning, periods
+from ..damped_random_walk import drw_features
 from ..dmdt import dmdt_image
+from ..flares import flare_features
 from ..fourier import fourier_features
 from ..periods.options import Peaks
 from ..statistics import statistics
@@ -50,7 +52,8 @@ def features_of_epochs(time: Array, mag: Array, magerr: Array, options: FeatureO
     found |= _listed_periods(peaks, options.top_n_periods)
     if len(peaks) > 1:
         found |= periods.agreement(peaks)
-        found |= periods.sidereal_family(peaks)
+        f1_power = {name: found[f"f1_power_{name}"] for name in peaks}
+        found |= periods.sidereal_family(peaks, f1_power)
     found |= _optional_features(time, mag, magerr, options)
     if options.dmdt:
         found["dmdt"] = dmdt_image(time, mag)
@@ -96,15 +99,7 @@ def _listed_periods(peaks: Mapping[str, Peaks], count: int) -> Features:
 def _optional_features(time: Array, mag: Array, magerr: Array, options: FeatureOptions) -> Features:
     result: Features = {}
     if options.flares:
-        from ..flares import flare_features
-
         result |= flare_features(time, mag, magerr)
     if options.drw:
-        from ..damped_random_walk import damped_random_walk_features
-
-        result |= damped_random_walk_features(time, mag, magerr)
-    if options.extreme_values:
-        from ..extreme_values import extreme_value_features
-
-        result |= extreme_value_features(time, mag, magerr)
+        result |= drw_features(time, mag, magerr)
     return result

@@ -40,8 +40,8 @@ class FeatureOptions:
         Maximum heliocentric Julian date of the epochs that are used, in days.
     dmdt : bool
         Whether to add the column ``dmdt`` with images.
-    flares, drw, extreme_values : bool
-        Whether to add features for flares, of the damped random walk, and for extreme values.
+    flares, drw : bool
+        Whether to add the features of flares, and those of a damped random walk.
     crossmatch : tuple of str
         Surveys whose measurements are added: ``gaia``, ``allwise`` or ``ps1``.
     radius_arcsec : float
@@ -60,7 +60,6 @@ class FeatureOptions:
     dmdt: bool = True
     flares: bool = False
     drw: bool = False
-    extreme_values: bool = False
     crossmatch: tuple[str, ...] = ()
     radius_arcsec: float = 2.0
     alerts: bool = False

@@ -1,0 +1,345 @@
+"""The command ``scope features``, which computes feature tables from light curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from astrodome import AstrodomeError, InvalidInputError, compute, console, sources
+from astrodome.errors import reason
+from astrodome.option_groups import OptionGroup, option
+
+from .catalogues import QuadrantOptions
+from .options import FEATURES, LIGHT_CURVES, ROWS, SERVICES, Json, command
+
+if TYPE_CHECKING:
+    from ..features.extraction.inputs import LightCurveInput
+    from ..features.extraction.options import FeatureOptions
+    from ..features.extraction.results import FeaturesResult
+
+SEARCH, CLEANING = "Period search", "Cleaning"
+FOLDER = Path("generated_features")
+"""Default output folder for quadrants, as in SCoPe."""
+SHOWN = 5
+"""Maximum number of skipped light curves that are printed."""
+
+
+class InputOptions(OptionGroup, panel=LIGHT_CURVES):
+    """Options that select light curves in files, or in a catalogue by identifier or position."""
+
+    file: list[Path] | None = option(
+        None,
+        "CSV or Parquet file with light curves, or a folder with such files. Can be repeated.",
+    )
+    ids: Path | None = option(
+        None, "File with identifiers of light curves in the catalogue, in a column _id or ztf_id."
+    )
+    positions: Path | None = option(
+        None, "File with positions in the columns ra and dec, in degrees."
+    )
+    radius_arcsec: float = option(
+        2.0, "Maximum separation of light curves and crossmatches from a position, in arcsec."
+    )
+
+
+class FieldOptions(QuadrantOptions, panel=ROWS):
+    """Options that select light curves in a field."""
+
+    field: int | None = option(None, "Number of the ZTF field.", min=0)  # type: ignore[assignment]
+    whole_field: bool = option(False, "Compute the features for all 64 quadrants of the field.")
+    minobs: int = option(50, "Minimum number of epochs per light curve in the catalogue.", min=0)
+    coordinates: bool = option(False, "Accepted for compatibility; has no effect.", hidden=True)
+
+
+class SearchOptionGroup(OptionGroup, panel=SEARCH):
+    """Options of the period search."""
+
+    algorithms: str = option(
+        "LS,CE,AOV",
+        "Algorithms, separated by commas: LS, CE, AOV, FPW, MHF, BLS or MHAOV.",
+    )
+    max_freq: float = option(48.0, "Maximum frequency, in 1/d.")
+    samples_per_peak: float = option(10.0, "Number of frequencies per 1/baseline.")
+    top_n_periods: int | None = option(
+        None,
+        "Number of best periods for each algorithm. They are compared, and written to separate "
+        "columns (default: compare 10 periods, and write only the best one).",
+        min=1,
+    )
+    full_grid: bool = option(
+        False, "Evaluate all frequencies. By default, a coarse search is refined."
+    )
+    mask_aliases: bool = option(
+        True, "Exclude periods that are caused by the observing schedule, for example one day."
+    )
+
+
+class CleaningOptionGroup(OptionGroup, panel=CLEANING):
+    """Options that select the epochs that are used."""
+
+    min_points: int = option(
+        50,
+        "Minimum number of epochs after cleaning.",
+        "--min-points",
+        "--min-n-lc-points",
+        min=1,
+    )
+    min_cadence_minutes: float = option(
+        30.0, "Minimum time between consecutive epochs, in minutes.", min=0
+    )
+    reject_outliers: str = option(
+        "both",
+        "Epochs to reject: none, sigma (more than 5 standard deviations from the median), spike "
+        "(more than 1 mag from both neighbours), or both (epochs that satisfy both criteria).",
+        metavar="none|sigma|spike|both",
+    )
+    max_timestamp_hjd: float | None = option(
+        None, "Maximum heliocentric Julian date of the epochs, in days."
+    )
+
+
+class FeatureOptionGroup(OptionGroup, panel=FEATURES):
+    """Options that select the features."""
+
+    fourier_convention: str = option(
+        "coefficients",
+        "Values in the Fourier columns: coefficients (as in SCoPe 0.9.5 and published catalogues), "
+        "or amplitudes and relative phases (as in SCoPe of 2026).",
+        metavar="coefficients|amplitudes",
+    )
+    dmdt: bool = option(True, "Add dmdt images, which neural networks require.")
+    flares: bool = option(False, "Add the features of flares.", "--flares", "--doFlareDetection")
+    drw: bool = option(False, "Add the features of a damped random walk.", "--drw", "--doDRW")
+    crossmatch: str = option(
+        "",
+        "Surveys from which the nearest object is added, separated by commas: gaia, allwise or "
+        "ps1.",
+    )
+    alerts: bool = option(False, "Add the number of ZTF alerts and their mean braai score.")
+    exclude_bright_stars: bool = option(
+        False, "Skip light curves near stars brighter than G = 13 (Gaia)."
+    )
+
+
+class ScopeMlOptions(OptionGroup):
+    """Options of ``generate-features`` in scope-ml that have no effect."""
+
+    do_cpu: bool = option(False, "No effect.", "--doCPU", hidden=True)
+    do_gpu: bool = option(False, "No effect.", "--doGPU", hidden=True)
+    do_remove_terrestrial: bool = option(False, "", "--doRemoveTerrestrial", hidden=True)
+    period_batch_size: int = option(0, "No effect.", hidden=True)
+    query_size_limit: int = option(0, "No effect.", hidden=True)
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """A feature table to write: the output file, and a function that opens the light curves."""
+
+    name: str
+    target: Path
+    open: Callable[[], LightCurveInput]
+
+
+@command
+def features(
+    out: Path | None = option(
+        None,
+        "Parquet file to write (default: features.parquet). For quadrants, the output folder "
+        "(default: generated_features).",
+    ),
+    jobs: int = option(
+        0, "Number of threads. 0 means one thread per CPU.", "--jobs", "--Ncore", min=0
+    ),
+    scheduler: str = option("", "Address of a Dask scheduler (default: use this computer)."),
+    force: bool = option(False, "Overwrite existing output files."),
+    catalogue: str = option(
+        "",
+        "Catalogue: kowalski or local:FOLDER (setting: sources.catalogue; default: kowalski).",
+        panel=SERVICES,
+    ),
+    token: str = option(
+        "",
+        "Kowalski token. To keep it out of the shell history, use the environment variable "
+        "ASTRODOME_KOWALSKI_TOKEN or the file secrets.json.",
+        panel=SERVICES,
+    ),
+    as_json: Json = False,
+    *,
+    light_curves: InputOptions,
+    quadrants: FieldOptions,
+    search: SearchOptionGroup,
+    cleaning: CleaningOptionGroup,
+    values: FeatureOptionGroup,
+    unused: ScopeMlOptions,
+) -> None:
+    """Compute features and periods of light curves, for scope train and scope predict.
+
+    The light curves are in files (--file), or in a catalogue, where they are selected by
+    identifier (--ids), by position (--positions), or by field and quadrant (--field). Light curves
+    that cannot be used are listed in a file <OUT>.skipped.csv. To resume an interrupted
+    computation, run the same command again.
+    """
+    from ..features.extraction.extraction import write_features
+    from ..features.extraction.results import NoLightCurvesError
+
+    options = _options(light_curves, search, cleaning, values)
+    local = light_curves.file is not None
+    opened = None if local and not options.needs_catalogue else _open(catalogue, token)
+    tables = list(_tables(light_curves, quadrants, out, opened))
+    results, outcome = [], compute.Outcome()
+    for table in tables:
+        with console.progress(f"Computing {table.name}", None, "light curves") as bar:
+            try:
+                found = write_features(
+                    table.open(),
+                    table.target,
+                    options,
+                    catalogue=opened and opened.catalogue,
+                    jobs=jobs,
+                    scheduler=scheduler,
+                    force=force,
+                    start=bar.set_total,
+                    advance=bar.advance,
+                )
+            except AstrodomeError as error:
+                if len(tables) == 1:
+                    raise
+                if isinstance(error, NoLightCurvesError):  # The detector has empty quadrants.
+                    continue
+                outcome.failed.append((table.name, reason(error)))
+                continue
+        results.append(found)
+    _show(results, outcome, as_json)
+
+
+def _options(
+    light_curves: InputOptions,
+    search: SearchOptionGroup,
+    cleaning: CleaningOptionGroup,
+    values: FeatureOptionGroup,
+) -> FeatureOptions:
+    from ..features.extraction.options import FeatureOptions
+
+    return FeatureOptions.from_names(
+        algorithms=_names(search.algorithms.upper()),
+        max_frequency=search.max_freq,
+        samples_per_peak=search.samples_per_peak,
+        top_n=search.top_n_periods,
+        top_n_periods=search.top_n_periods,
+        full_grid=search.full_grid,
+        mask_aliases=search.mask_aliases,
+        min_points=cleaning.min_points,
+        min_cadence_minutes=cleaning.min_cadence_minutes,
+        outliers=cleaning.reject_outliers,
+        max_timestamp_hjd=cleaning.max_timestamp_hjd,
+        radius_arcsec=light_curves.radius_arcsec,
+        **{**vars(values), "crossmatch": _names(values.crossmatch.lower())},
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return the names in a list that is separated by commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _open(name: str, token: str) -> Any:
+    from ..catalogues.registry import open_catalogue
+    from ..features.extraction.selection import NamedCatalogue
+
+    chosen = sources.choose("catalogue", name, default="kowalski")
+    return NamedCatalogue(chosen, open_catalogue(chosen, token=token))
+
+
+def _tables(
+    light_curves: InputOptions, quadrants: FieldOptions, out: Path | None, opened: Any
+) -> Iterator[FeatureTable]:
+    """Yield the feature tables to write, one for each quadrant."""
+    from ..catalogues.epochs import light_curve_files
+    from ..features.extraction import selection
+    from ..features.extraction.inputs import FileInput
+    from ..tables.table_io import read_table
+
+    given = (light_curves.file, light_curves.ids, light_curves.positions, quadrants.field)
+    if sum(value is not None for value in given) != 1:
+        raise InvalidInputError(
+            "Specify either --file, --ids, --positions or --field.",
+            "Example: scope features --file light_curves.parquet --out features.parquet",
+        )
+    target = out or Path("features.parquet")
+    if light_curves.file is not None:
+        files = tuple(light_curve_files(light_curves.file))
+        yield FeatureTable("features", target, lambda: FileInput(files))
+    elif (ids := light_curves.ids) is not None:
+        names = selection.read_identifiers(ids)
+        yield FeatureTable("features", target, lambda: selection.by_identifier(opened, names))
+    elif (file := light_curves.positions) is not None:
+        places, radius = read_table(file), light_curves.radius_arcsec
+        yield FeatureTable(
+            "features", target, lambda: selection.by_position(opened, places, radius, file)
+        )
+    else:
+        yield from _quadrant_tables(quadrants, out, opened)
+
+
+def _quadrant_tables(
+    quadrants: FieldOptions, out: Path | None, opened: Any
+) -> Iterator[FeatureTable]:
+    from ..features.extraction import selection
+
+    query = quadrants.query()
+    for ccd, quad in query.quadrants:
+        name = f"field_{query.field}_ccd_{ccd}_quad_{quad}"
+        folder = (out or FOLDER) / f"field_{query.field}"
+        target = folder / f"gen_features_{name}.parquet"
+        if out and out.suffix and len(query.quadrants) == 1:
+            target = out
+        yield FeatureTable(
+            name,
+            target,
+            lambda ccd=ccd, quad=quad: selection.in_quadrant(opened, query, ccd, quad),  # type: ignore[misc]
+        )
+
+
+def _show(results: list[FeaturesResult], outcome: compute.Outcome, as_json: bool) -> None:
+    """Print one row per feature table, and the light curves without features."""
+    rows = []
+    for found in results:
+        status = found.problems["status"].tolist()
+        skipped, failed = status.count("skipped"), status.count("failed")
+        rows.append(
+            {
+                "out": str(found.path),
+                "light_curves": found.rows,
+                "skipped": skipped,
+                "failed": failed,
+            }
+        )
+        outcome.done += found.rows
+        outcome.skipped += skipped
+        wrong = found.problems[found.problems["status"] == "failed"]
+        outcome.failed += zip(wrong["_id"], wrong["reason"], strict=True)
+        if not as_json:
+            _note(found)
+    if as_json:
+        problems = [one for found in results for one in found.problems.to_dict("records")]
+        console.show_json({"files": rows, "problems": problems, **outcome.as_dict()})
+        if outcome.failed:
+            raise SystemExit(1)
+        return
+    console.show(rows)
+    console.finish(outcome, "processed", "light curves")
+
+
+def _note(found: FeaturesResult) -> None:
+    """Print notes about a feature table to standard error."""
+    if found.existing:
+        console.note(f"{found.path} already contains the features of these light curves.")
+    if not found.flagged:
+        console.warn("The light curves have no column catflags. All epochs are used.")
+    skipped = found.problems[found.problems["status"] == "skipped"]
+    for name, why in zip(skipped["_id"][:SHOWN], skipped["reason"], strict=False):
+        console.note(f"  skipped  {name}: {why}")
+    if len(skipped) > SHOWN:
+        console.note(f"  … and {len(skipped) - SHOWN} more, listed in {found.problems_path}")
