@@ -35,7 +35,7 @@ def fourier_features(
     .. math:: m(t) = a + b (t - t_\mathrm{min})
         + \sum_{k=1}^{n} [A_k \cos(2 \pi k t / P) + B_k \sin(2 \pi k t / P)],
 
-    where t is the time as it is passed, usually the heliocentric Julian date. The number of
+    where t is the passed time, usually the heliocentric Julian date. The number of
     harmonics from 0 to 5 is the one with the smallest Bayesian information criterion.
 
     Parameters

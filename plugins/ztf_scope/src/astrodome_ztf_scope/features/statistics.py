@@ -90,20 +90,19 @@ def statistics(time: Any, mag: Any, magerr: Any) -> dict[str, float]:
     t, m, e = valid_epochs(time, mag, magerr)
     with np.errstate(over="ignore"):
         scaled = np.sort(m / e)
-    values = _statistics(t, m, e, np.sort(m), scaled, shapiro_wilk_weights(len(m)))
-    return dict(zip(NAMES, values.tolist(), strict=True))
+    values = [
+        *_moments_and_quantiles(t, m, e, np.sort(m)).tolist(),
+        anderson_darling(scaled),
+        shapiro_wilk(scaled, shapiro_wilk_weights(len(m))),
+    ]
+    return dict(zip(NAMES, values, strict=True))
 
 
 @compiled
-def _statistics(
-    t: Array, m: Array, e: Array, ordered: Array, scaled: Array, weights: Array
-) -> Array:
-    """Return the statistics in the order of ``NAMES``.
-
-    ``ordered`` contains the sorted magnitudes, and ``scaled`` the sorted values of m / e.
-    """
+def _moments_and_quantiles(t: Array, m: Array, e: Array, ordered: Array) -> Array:
+    """Return the first 20 statistics. ``ordered`` contains the sorted magnitudes."""
     n = len(m)
-    values = np.full(22, np.nan)
+    values = np.full(20, np.nan)
     values[0] = n
     if n == 0:
         return values
@@ -116,9 +115,7 @@ def _statistics(
     _add_moments(m, e, median, mean, values)
     if n > 1:
         _add_neighbour_statistics(t, m, e, mean, deviation, values)
-    values[20] = anderson_darling(scaled)
-    values[21] = shapiro_wilk(scaled, weights)
-    for k in range(22):
+    for k in range(20):
         if not np.isfinite(values[k]):
             values[k] = np.nan
     return values
