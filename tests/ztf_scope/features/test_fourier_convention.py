@@ -1,0 +1,98 @@
+"""Features from simulated photometry to scores, with the Fourier convention of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import astrodome_ztf_scope as scope_api
+import numpy as np
+import pandas as pd
+import pytest
+from astrodome import AstrodomeError
+from astrodome.runs import Run
+from astrodome.testing import Result
+from astrodome_ztf_scope.tables import feature_provenance
+
+Scope = Callable[..., Result]
+REFUSED = "are amplitudes, but the model was trained with coefficients"
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Labeled feature tables of simulated light curves, in both conventions."""
+    folder = tmp_path_factory.mktemp("tables")
+    classes = ["rrab", "nonvar"]
+    simulated = scope_api.simulate_light_curves(
+        120, classes=classes, seed=4, points=60, bands="r", magnitude=(15.0, 17.0)
+    )
+    labels = simulated.truth[["_id", "class"]]
+    for convention in ("coefficients", "amplitudes"):
+        features = scope_api.compute_features(
+            simulated.epochs, max_frequency=3.0, samples_per_peak=3, fourier_convention=convention
+        )
+        merged = features.merge(labels, on="_id")
+        merged.attrs = features.attrs
+        merged["variable"] = (merged.pop("class") == "rrab").astype(float)
+        merged["non-variable"] = 1 - merged["variable"]
+        scope_api.write_table(folder / f"{convention}.parquet", merged)
+    return folder
+
+
+def test_features_are_read_by_train_and_predict(scope: Scope, tables: Path) -> None:
+    """With the default configuration, and with columns without suffix."""
+    data = tables / "coefficients.parquet"
+    train = ("train", "--tag=vnv", "--algorithm=xgb", "--no-plot", "--path-dataset", data)
+    for name, suffix in (("nested", ()), ("best", ("--period-suffix", "None"))):
+        scope(*train, "--path-models", name, *suffix).succeeded()
+        preparation = (Path(name) / "experiment/xgb/vnv/42/preparation.json").read_text()
+        assert ("f1_amp_ELS_ECE_EAOV" in preparation) == (name == "nested")
+        models = f"{name}/experiment"
+        scope("predict", data, "--models", models, f"--out={name}.parquet").succeeded()
+        scores, labels = pd.read_parquet(f"{name}.parquet"), pd.read_parquet(data)["variable"]
+        assert scores["vnv_xgb"][labels == 1].min() > scores["vnv_xgb"][labels == 0].max()
+        assert scores["period"].notna().all()
+
+
+def test_features_in_the_other_convention_are_refused(scope: Scope, tables: Path) -> None:
+    old, new = (tables / f"{name}.parquet" for name in ("coefficients", "amplitudes"))
+    for data, group in ((old, "old"), (new, "new")):
+        scope(
+            "train", "--tag=vnv", "--algorithm=xgb", "--no-plot", "--path-dataset", data,
+            "--group", group,
+        ).succeeded()  # fmt: skip
+    runs = {group: Path("models") / group / "xgb/vnv/42" for group in ("old", "new")}
+    assert Run(runs["old"]).record["fourier_convention"] == "coefficients"
+    assert Run(runs["new"]).record["fourier_convention"] == "amplitudes"
+    for command in (("predict", new), ("evaluate", new)):
+        result = scope(*command, "--group=old")
+        assert result.code == 1 and REFUSED in result.err
+        assert "scope features --fourier-convention coefficients" in result.err
+    assert not Path("scores.parquet").exists()
+    result = scope("predict", old, "--group=new")
+    assert result.code == 1 and "are coefficients, but the model was trained with" in result.err
+    scope("predict", new, "--group=new").succeeded()
+    with pytest.raises(AstrodomeError, match=REFUSED):
+        scope_api.classify(scope_api.read_table(new), runs["old"])
+    with pytest.raises(AstrodomeError, match=REFUSED):
+        scope_api.classify(pd.read_parquet(new), runs["old"])
+
+
+def test_a_table_without_metadata_contains_coefficients(scope: Scope, tables: Path) -> None:
+    table = pd.read_parquet(tables / "coefficients.parquet")
+    table.attrs = {}
+    model = scope_api.train_classifier(table, "vnv", algorithm="xgb")
+    assert model.preparation.fourier_convention == "coefficients"
+    assert Run(model.path).record["fourier_convention"] == "coefficients"
+    scores = scope_api.classify(table, model)["vnv_xgb"]
+    assert np.isfinite(scores).all()
+
+
+def test_the_convention_survives_tables_that_users_write(tables: Path, tmp_path: Path) -> None:
+    table = pd.read_parquet(tables / "amplitudes.parquet")
+    table["period"] = table["period"] * 2
+    table.to_parquet(tmp_path / "pandas.parquet")
+    again = scope_api.read_table(tmp_path / "pandas.parquet")
+    scope_api.write_table(tmp_path / "scope.parquet", again)
+    for path in (tmp_path / "pandas.parquet", tmp_path / "scope.parquet"):
+        assert feature_provenance.convention(path) == "amplitudes"
