@@ -206,12 +206,13 @@ def test_a_killed_command_is_resumed_with_the_same_result(
         for part in parts.glob("features-*.parquet"):
             pq.read_metadata(part)
     seen = []
-    compute = batches.compute
-    monkeypatch.setattr(
-        extraction.batches,
-        "compute",
-        lambda batch, options: seen.append(batch) or compute(batch, options),
-    )
+    compute_one = batches._compute_one
+
+    def counted(*args: object) -> object:
+        seen.append(args)
+        return compute_one(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batches, "_compute_one", counted)
     left = 4 - len(list(parts.glob("features-*.parquet")))
     scope(*command, "--out=killed.parquet").succeeded()
     assert Path("killed.parquet").exists() and len(seen) <= 32 * max(left, 0)
