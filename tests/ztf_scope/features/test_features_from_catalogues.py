@@ -242,12 +242,13 @@ def test_a_local_catalogue_gives_the_same_table(
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (("--field=488",), 1, "No light curves found"),
+        (("--field=488", "--ccd=2", "--quad=3"), 1, "No light curves found"),
+        (("--field=487", "--ccd=2"), 2, "No quadrant specified"),
         (("--ids=none.csv",), 1, "not found in the catalogue kowalski"),
         (("--ids=wrong.csv",), 2, "has no column _id or ztf_id"),
         (("--positions=wrong.csv",), 2, "has no columns ra and dec"),
-        (("--field=487", "--ccd=17"), 2, "Invalid --ccd '17'"),
-        (("--field=487", "--catalog=ZTF_sources_x"), 1, "not found in any Kowalski instance"),
+        (("--field=487", "--ccd=17", "--quad=1"), 2, "Invalid --ccd '17'"),
+        ((*QUADRANT, "--catalog=ZTF_sources_x"), 1, "not found in any Kowalski instance"),
     ],
 )
 def test_an_invalid_selection_is_one_short_error(

@@ -48,6 +48,8 @@ class FieldOptions(QuadrantOptions, panel=ROWS):
     """Options that select light curves in a field."""
 
     field: int | None = option(None, "Number of the ZTF field.", min=0)  # type: ignore[assignment]
+    ccd: list[str] | None = option(None, "CCD numbers from 1 to 16, or ranges such as 1-4.")
+    quad: list[str] | None = option(None, "Quadrant numbers from 1 to 4, or ranges such as 1-4.")
     whole_field: bool = option(False, "Compute the features for all 64 quadrants of the field.")
     minobs: int = option(50, "Minimum number of epochs per light curve in the catalogue.", min=0)
     coordinates: bool = option(False, "Accepted for compatibility; has no effect.", hidden=True)
@@ -288,6 +290,11 @@ def _quadrant_tables(
 ) -> Iterator[FeatureTable]:
     from ..features.extraction import selection
 
+    selected = (quadrants.ccd or quadrants.ccd_range) and (quadrants.quad or quadrants.quad_range)
+    if not selected and not quadrants.whole_field:
+        raise InvalidInputError(
+            "No quadrant specified.", "Specify --ccd and --quad, or --whole-field."
+        )
     query = quadrants.query()
     for ccd, quad in query.quadrants:
         name = f"field_{query.field}_ccd_{ccd}_quad_{quad}"

@@ -92,7 +92,9 @@ def _values(curves: pa.Table, name: str, number: int) -> Any:
 def _columns(rows: Sequence[Mapping[str, Any] | None]) -> dict[str, pa.Array]:
     """Return one column per feature, which is null for light curves without features."""
     names = dict.fromkeys(name for row in rows if row is not None for name in row)
-    return {name: _column([None if row is None else row[name] for row in rows]) for name in names}
+    return {
+        name: _column([None if row is None else row.get(name) for row in rows]) for name in names
+    }
 
 
 def _column(values: Sequence[Any]) -> pa.Array:

@@ -93,7 +93,9 @@ class FileInput:
         if not ready.exists():
             summary = partitioning.partition(self.paths, folder, CHUNK)
             files.write_text(ready, json.dumps(asdict(summary)))
-        return _prepared(folder, partitioning.Summary(**json.loads(ready.read_text("utf-8"))))
+        return _prepared(
+            folder, partitioning.PartitionSummary(**json.loads(ready.read_text("utf-8")))
+        )
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _described(curves: pa.Table, known: pa.Table) -> pa.Table:
     return curves
 
 
-def _prepared(folder: Path, summary: partitioning.Summary) -> PreparedInput:
+def _prepared(folder: Path, summary: partitioning.PartitionSummary) -> PreparedInput:
     skipped = []
     if summary.without_identifier:
         reason = f"{summary.without_identifier} epochs have no identifier"

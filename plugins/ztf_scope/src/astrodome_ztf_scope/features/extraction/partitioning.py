@@ -30,7 +30,7 @@ STRIDE = 1000
 
 
 @dataclass
-class Summary:
+class PartitionSummary:
     """Result of sorting.
 
     ``light_curves`` contains the number of light curves in each bucket, ``without_identifier`` is
@@ -57,7 +57,7 @@ class _Survey:
 
     def add(self, table: pa.Table) -> None:
         self.text |= not pa.types.is_integer(table["_id"].type)
-        self.samples += table["_id"].take(pa.array(range(0, len(table), STRIDE))).to_pylist()
+        self.samples += table["_id"].take(pa.array(np.arange(0, len(table), STRIDE))).to_pylist()
         self.total += len(table)
         if self.total > BUCKET:
             self.tables = None
@@ -72,12 +72,12 @@ class _Survey:
         return list(dict.fromkeys(chosen))
 
 
-def partition(paths: Sequence[Path], folder: Path, rows: int) -> Summary:
+def partition(paths: Sequence[Path], folder: Path, rows: int) -> PartitionSummary:
     """Sort the epochs in files, and write the light curves to one file per bucket.
 
     ``rows`` is the number of light curves in each row group of these files.
     """
-    summary, survey = Summary(), _Survey()
+    summary, survey = PartitionSummary(), _Survey()
     for table in _known_epochs(paths, summary):
         survey.add(table)
     if survey.tables is not None:
@@ -85,15 +85,15 @@ def partition(paths: Sequence[Path], folder: Path, rows: int) -> Summary:
         return write_buckets(buckets, folder, rows, summary)
     boundaries = survey.boundaries()
     temporary = [folder / f"epochs-{number:04d}.arrow" for number in range(len(boundaries) + 1)]
-    _distribute(_known_epochs(paths, Summary()), boundaries, temporary, survey.text)
+    _distribute(_known_epochs(paths, PartitionSummary()), boundaries, temporary, survey.text)
     return write_buckets(map(_read_and_delete, temporary), folder, rows, summary)
 
 
 def write_buckets(
-    buckets: Iterable[pa.Table], folder: Path, rows: int, summary: Summary | None = None
-) -> Summary:
+    buckets: Iterable[pa.Table], folder: Path, rows: int, summary: PartitionSummary | None = None
+) -> PartitionSummary:
     """Write the light curves in each bucket to a Parquet file with row groups of ``rows`` rows."""
-    summary = summary or Summary()
+    summary = summary or PartitionSummary()
     for number, bucket in enumerate(buckets):
         curves = epochs.group(bucket)
         summary.light_curves.append(len(curves))
@@ -103,7 +103,7 @@ def write_buckets(
     return summary
 
 
-def read_chunk(folder: Path, summary: Summary, number: int, rows: int) -> pa.Table:
+def read_chunk(folder: Path, summary: PartitionSummary, number: int, rows: int) -> pa.Table:
     """Return a row group of the files that :func:`write_buckets` wrote, counted over all files."""
     for bucket, count in enumerate(summary.light_curves):
         groups = -(-count // rows)
@@ -118,7 +118,7 @@ def _path(folder: Path, bucket: int) -> Path:
     return folder / f"bucket-{bucket:04d}.parquet"
 
 
-def _known_epochs(paths: Sequence[Path], summary: Summary) -> Iterator[pa.Table]:
+def _known_epochs(paths: Sequence[Path], summary: PartitionSummary) -> Iterator[pa.Table]:
     """Yield the epochs that have an identifier, and count the other epochs."""
     for path in paths:
         for table in epochs.read(path):
