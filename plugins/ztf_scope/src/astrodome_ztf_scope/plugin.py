@@ -21,6 +21,7 @@ COMMANDS = {
     ),
     "Light curves": (
         ("features", "features:features", "Compute features and periods of light curves."),
+        ("anomalies", "anomalies:anomalies", "Find anomalous light curves in feature tables."),
     ),
     "Classifiers": (
         ("train", "train:train", "Train classifiers for many classes in parallel."),
