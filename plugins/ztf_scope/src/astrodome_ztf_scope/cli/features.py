@@ -198,7 +198,7 @@ def features(
                     table.open(),
                     table.target,
                     options,
-                    catalogue=opened and opened.catalogue,
+                    catalogue=opened,
                     jobs=jobs,
                     scheduler=scheduler,
                     force=force,
@@ -248,7 +248,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _open(name: str, token: str) -> Any:
     from ..catalogues.registry import open_catalogue
-    from ..features.extraction.selection import NamedCatalogue
+    from ..features.extraction.inputs import NamedCatalogue
 
     chosen = sources.choose("catalogue", name, default="kowalski")
     return NamedCatalogue(chosen, open_catalogue(chosen, token=token))

@@ -19,18 +19,22 @@ from astrodome import AstrodomeError, InvalidInputError, compute, files
 from astrodome.runs import provenance
 
 from ...catalogues import epochs
-from ...tables import feature_provenance, identifiers, parts
+from ...tables import datasets, feature_provenance, identifiers, parts
 from . import batches, bright_stars, crossmatch, results
 from .batches import Batch
-from .inputs import FileInput, LightCurveInput, PreparedInput, TableInput
+from .inputs import FileInput, LightCurveInput, NamedCatalogue, PreparedInput, TableInput
 from .options import FeatureOptions
 from .results import FeaturesResult
 
 logger = logging.getLogger(__name__)
+LightCurves = (
+    LightCurveInput | pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+)
+"""Light curves in a table, in files or folders, or in a catalogue."""
 
 
 def compute_features(
-    light_curves: pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    light_curves: LightCurves,
     *,
     jobs: int = 0,
     notify: Callable[[str], object] = logger.warning,
@@ -89,15 +93,11 @@ def compute_features(
 
 
 def write_features(
-    light_curves: LightCurveInput
-    | pd.DataFrame
-    | str
-    | os.PathLike[str]
-    | Sequence[str | os.PathLike[str]],
+    light_curves: LightCurves,
     out: str | os.PathLike[str],
     options: FeatureOptions | None = None,
     *,
-    catalogue: Any = None,
+    catalogue: NamedCatalogue | Any = None,
     jobs: int = 0,
     scheduler: str = "",
     force: bool = False,
@@ -119,7 +119,7 @@ def write_features(
         name and the extension ``.skipped.csv``.
     options : FeatureOptions, optional
         Options that determine the values.
-    catalogue : Catalogue, optional
+    catalogue : Catalogue or NamedCatalogue, optional
         Catalogue for crossmatches, alerts and bright stars.
     jobs : int
         Number of threads. 0 means one thread per CPU.
@@ -153,20 +153,23 @@ def write_features(
     """
     options = options or FeatureOptions()
     target = Path(out).expanduser()
-    files.check_extension(target, (".parquet", ".parq", ".pq"))
+    files.check_extension(target, datasets.PARQUET)
     if options.needs_catalogue and catalogue is None:
         raise InvalidInputError(
             "Crossmatches, alerts and bright stars require a catalogue.",
             "Specify a catalogue, for example kowalski or local:FOLDER.",
         )
+    if not isinstance(catalogue, NamedCatalogue):
+        catalogue = NamedCatalogue(type(catalogue).__name__, catalogue)
     source = _as_input(light_curves)
-    digest = _digest(source, options)
+    digest = _digest(source, options, catalogue.name if options.needs_catalogue else "")
     if parts.is_complete(target, digest, "computation of features", force=force):
         return results.read(target, existing=True)
     with parts.folder(target, digest) as folder:
         prepared = source.prepare(folder)
         start(prepared.light_curves)
-        tasks = _missing_batches(folder.resolve(), prepared, options, catalogue, advance)
+        read = partial(_read_chunk, prepared, options, catalogue.catalogue)
+        tasks = _missing_batches(folder.resolve(), prepared.chunks, read, advance)
         function = partial(batches.compute, options=options)
         for done in compute.map(
             function, tasks, jobs=jobs, threads=not scheduler, scheduler=scheduler
@@ -194,28 +197,30 @@ def _as_input(light_curves: Any) -> LightCurveInput:
     return found
 
 
-def _digest(source: LightCurveInput, options: FeatureOptions) -> str:
-    """Return a checksum of the light curves and of everything that affects the result."""
+def _digest(source: LightCurveInput, options: FeatureOptions, catalogue: str) -> str:
+    """Return a checksum of everything that affects the result."""
     version = provenance(["astrodome-ztf-scope"])["versions"]["astrodome-ztf-scope"]
-    about = {"input": source.identity(), "options": options.as_dict(), "version": version}
+    about = {
+        "input": source.identity(),
+        "options": options.as_dict(),
+        "catalogue": catalogue,
+        "version": version,
+    }
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def _missing_batches(
     folder: Path,
-    prepared: PreparedInput,
-    options: FeatureOptions,
-    catalogue: Any,
+    chunks: int,
+    read: Callable[[int], pa.Table],
     advance: Callable[[int], object],
 ) -> Iterator[Batch]:
     """Yield the batches whose features do not exist yet, and write their light curves to files."""
-    for chunk in range(prepared.chunks):
+    for chunk in range(chunks):
         path = folder / f"light_curves-{chunk:06d}.parquet"
         if not path.exists():
-            curves = _with_catalogue(prepared.read_chunk(chunk), options, catalogue)
-            parts.write(path, curves, row_group_size=batches.BATCH)
-        groups = pq.read_metadata(path).num_row_groups
-        for number in range(groups):
+            parts.write(path, read(chunk), row_group_size=batches.BATCH)
+        for number in range(pq.read_metadata(path).num_row_groups):
             batch = Batch(path, number, f"features-{chunk:06d}-{number:03d}.parquet")
             if (folder / batch.name).exists():
                 advance(pq.read_metadata(folder / batch.name).num_rows)
@@ -223,8 +228,14 @@ def _missing_batches(
                 yield batch
 
 
-def _with_catalogue(curves: pa.Table, options: FeatureOptions, catalogue: Any) -> pa.Table:
-    """Add crossmatches, alerts, and the reason why light curves near bright stars are excluded."""
+def _read_chunk(
+    prepared: PreparedInput, options: FeatureOptions, catalogue: Any, number: int
+) -> pa.Table:
+    """Return the light curves in a chunk, with the columns that require a catalogue.
+
+    These are crossmatches, alerts, and the reason why light curves near bright stars are excluded.
+    """
+    curves = prepared.read_chunk(number)
     added = [
         crossmatch.match(catalogue, role, curves, options.radius_arcsec)
         for role in options.crossmatch

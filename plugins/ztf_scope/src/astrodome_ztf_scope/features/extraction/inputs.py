@@ -121,14 +121,20 @@ class TableInput:
 
 
 @dataclass(frozen=True)
+class NamedCatalogue:
+    """A catalogue and its name, for example ``kowalski`` or ``local:survey``."""
+
+    name: str
+    catalogue: Any
+
+
+@dataclass(frozen=True)
 class CatalogueInput:
     """Light curves in a catalogue.
 
     Attributes
     ----------
-    name : str
-        Name of the catalogue.
-    catalogue : Catalogue
+    named : NamedCatalogue
         Catalogue that contains the light curves.
     sources : pandas.DataFrame
         One row per light curve, sorted by ``_id``. The columns that are in
@@ -137,14 +143,13 @@ class CatalogueInput:
         Requested sources for which no light curve was found.
     """
 
-    name: str
-    catalogue: Any
+    named: NamedCatalogue
     sources: pd.DataFrame
     missing: tuple[SkippedLightCurve, ...] = ()
 
     def identity(self) -> dict[str, Any]:
         ids = "\n".join(map(str, self.sources["_id"]))
-        return {"catalogue": self.name, "sources": hashlib.sha256(ids.encode()).hexdigest()}
+        return {"catalogue": self.named.name, "sources": hashlib.sha256(ids.encode()).hexdigest()}
 
     def prepare(self, folder: Path) -> PreparedInput:
         count = len(self.sources)
@@ -153,10 +158,10 @@ class CatalogueInput:
     def _chunk(self, number: int) -> pa.Table:
         known = self.sources.iloc[number * CHUNK : (number + 1) * CHUNK]
         found = epochs.empty()
-        table = self.catalogue.light_curves(known["_id"].tolist())
+        table = self.named.catalogue.light_curves(known["_id"].tolist())
         if len(table):
             table = pa.Table.from_pandas(table, preserve_index=False)
-            found = epochs.normalize(table, f"The catalogue {self.name}")
+            found = epochs.normalize(table, f"The catalogue {self.named.name}")
         return _described(epochs.group(found), pa.Table.from_pandas(known, preserve_index=False))
 
 

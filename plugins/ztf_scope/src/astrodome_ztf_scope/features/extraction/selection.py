@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,10 @@ from astrodome import InvalidInputError
 from ...catalogues import epochs, positions
 from ...catalogues.field_ids import FieldQuery
 from ...tables import datasets, identifiers, table_io
-from .inputs import CatalogueInput, SkippedLightCurve
+from .inputs import CatalogueInput, NamedCatalogue, SkippedLightCurve
 
 COLUMNS = ("filter", "field", "ccd", "quad")
 """Columns that are requested from the catalogue, besides the position."""
-
-
-@dataclass(frozen=True)
-class NamedCatalogue:
-    """A catalogue and its name, for example ``kowalski`` or ``local:survey``."""
-
-    name: str
-    catalogue: Any
 
 
 def in_quadrant(named: NamedCatalogue, query: FieldQuery, ccd: int, quad: int) -> CatalogueInput:
@@ -40,7 +31,7 @@ def in_quadrant(named: NamedCatalogue, query: FieldQuery, ccd: int, quad: int) -
     )
     place = {"field": query.field, "ccd": ccd, "quad": quad}
     rows = [{**_row(document), **place} for document in documents]
-    return CatalogueInput(named.name, named.catalogue, _sorted(rows))
+    return CatalogueInput(named, _sorted(rows))
 
 
 def by_identifier(named: NamedCatalogue, table: pd.DataFrame) -> CatalogueInput:
@@ -63,7 +54,7 @@ def by_identifier(named: NamedCatalogue, table: pd.DataFrame) -> CatalogueInput:
     missing = set(wanted) - {row["_id"] for row in rows}
     reason = f"not found in the catalogue {named.name}"
     skipped = [SkippedLightCurve(str(name), None, reason) for name in wanted if name in missing]
-    return CatalogueInput(named.name, named.catalogue, _sorted(rows), tuple(skipped))
+    return CatalogueInput(named, _sorted(rows), tuple(skipped))
 
 
 def by_position(
@@ -100,7 +91,7 @@ def by_position(
                 }  # fmt: skip
     for row in rows.values():
         del row["separation"]
-    return CatalogueInput(named.name, named.catalogue, _sorted(rows.values()), tuple(skipped))
+    return CatalogueInput(named, _sorted(rows.values()), tuple(skipped))
 
 
 def read_identifiers(path: Path) -> pd.DataFrame:
