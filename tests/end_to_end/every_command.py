@@ -58,8 +58,10 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "sdo sood export": (("{run}",),),
     "sdo sood report": (("{run}",),),
+    "scope anomalies": (("{residuals}",),),
     "scope download-classification": (("--group-ids=500", TOKEN),),
     "scope evaluate": (("{dataset}", "--path-models={models}"),),
+    "scope features": (("--file={light_curves}", "--min-points=5", "--max-freq=4"),),
     "scope get-field-ids": (("--catalogue={catalogue}", "--ccd=2", "--quad=3"),),
     "scope get-quad-ids": (("--catalogue={catalogue}", "--ccd=2", "--quad=3"),),
     "scope manage-annotation": (

@@ -93,6 +93,8 @@ def stars(folder: Path) -> dict[str, str]:
     rows.to_parquet(scores / "classifications.parquet")
     places = {"ra": rows["_id"] * 1.5, "dec": rows["_id"] / 10, "period": 1.5}
     rows.assign(**places).to_parquet(scores / "features.parquet")
+    residuals = pd.DataFrame({"_id": range(200), "filter": 1, "drw_max_z": np.arange(200.0)})
+    residuals.to_parquet(folder / "residuals.parquet")
     (folder / "training.csv").write_text("ztf_id,variable\n107,1.0\n")
     (folder / "stars.csv").write_text("obj_id,ra,dec,variable\nZTFJ1,30.0,40.0,0.9\n")
     (folder / "tree.yaml").write_text("class: tds\nsubclasses: [{class: vnv}, {class: pnp}]\n")
@@ -100,6 +102,8 @@ def stars(folder: Path) -> dict[str, str]:
         "dataset": str(sky.sky(300).write(folder / "dataset.parquet")),
         "catalogue": f"local:{folder / 'catalogue'}",
         "scores": f"local:{scores}",
+        "residuals": str(folder / "residuals.parquet"),
+        "light_curves": str(survey.make(folder / "survey").folder / "light_curves.parquet"),
         "plugin": "ztf_scope",
         **{name: str(folder / f"{name}.csv") for name in ("training", "stars")},
         "tree": str(folder / "tree.yaml"),
