@@ -242,8 +242,8 @@ def _mean_positions(
     vectors = np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)
     x, y, z = (np.add.reduceat(np.where(known, vector, 0.0), starts) for vector in vectors)
     none = np.add.reduceat(known.astype(np.int64), starts) == 0
-    mean_ra = np.round(np.degrees(np.arctan2(y, x)) % 360, 9) % 360
-    mean_dec = np.round(np.degrees(np.arctan2(z, np.hypot(x, y))), 9)
+    mean_ra: NDArray[np.float64] = np.round(np.degrees(np.arctan2(y, x)) % 360, 9) % 360
+    mean_dec = np.asarray(np.round(np.degrees(np.arctan2(z, np.hypot(x, y))), 9), np.float64)
     constant = np.ones(len(starts), bool)
     for values in (ra, dec):
         constant &= np.minimum.reduceat(values, starts) == np.maximum.reduceat(values, starts)

@@ -6,11 +6,12 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
@@ -24,10 +25,10 @@ from . import batches, bright_stars, crossmatch, results
 from .batches import Batch
 from .inputs import FileInput, LightCurveInput, NamedCatalogue, PreparedInput, TableInput
 from .options import FeatureOptions
-from .results import FeaturesResult
+from .results import FeaturesResult, NoLightCurvesError
 
 logger = logging.getLogger(__name__)
-LightCurves = (
+LightCurves: TypeAlias = (
     LightCurveInput | pd.DataFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 )
 """Light curves in a table, in files or folders, or in a catalogue."""
@@ -140,8 +141,8 @@ def write_features(
     Raises
     ------
     AstrodomeError
-        If a required column is missing, or if ``out`` contains the result of a different
-        computation.
+        If there is no light curve, if a required column is missing, or if ``out`` contains the
+        result of a different computation.
 
     Examples
     --------
@@ -167,6 +168,10 @@ def write_features(
         return results.read(target, existing=True)
     with parts.folder(target, digest) as folder:
         prepared = source.prepare(folder)
+        if not prepared.light_curves:
+            shutil.rmtree(folder)
+            reasons = "; ".join(f"{one.name}: {one.reason}" for one in prepared.skipped[:3])
+            raise NoLightCurvesError("No light curves found.", reasons and f"Skipped: {reasons}.")
         start(prepared.light_curves)
         read = partial(_read_chunk, prepared, options, catalogue.catalogue)
         tasks = _missing_batches(folder.resolve(), prepared.chunks, read, advance)

@@ -68,14 +68,8 @@ def problems_path(target: Path) -> Path:
 def join(
     folder: Path, target: Path, prepared: PreparedInput, options: FeatureOptions, digest: str
 ) -> None:
-    """Merge the batches into the feature table, and write the list of other light curves.
-
-    Raises NoLightCurvesError if there is no batch.
-    """
+    """Merge the batches into the feature table, and write the list of other light curves."""
     paths = sorted(folder.glob("features-*.parquet"))
-    if not paths:
-        reasons = "; ".join(f"{one.name}: {one.reason}" for one in prepared.skipped[:3])
-        raise NoLightCurvesError("No light curves found.", reasons and f"Skipped: {reasons}.")
     common = parts.common_schema(paths)
     # If all light curves in a batch are skipped, the batch has no feature columns.
     longest = max((pq.read_schema(path) for path in paths), key=len)

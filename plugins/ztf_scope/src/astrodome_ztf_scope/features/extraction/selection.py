@@ -46,7 +46,7 @@ def by_identifier(named: NamedCatalogue, table: pd.DataFrame) -> CatalogueInput:
             f"Existing columns: {', '.join(map(str, table.columns))}.",
         )
     known = table[table[column].notna()]
-    wanted = dict(zip(known[column], _names(known), strict=True))
+    wanted = dict(zip(known[column].tolist(), _names(known), strict=True))
     found = named.catalogue.find(
         "sources", {"_id": {"$in": list(wanted)}}, (*COLUMNS, *positions.DOCUMENT_COLUMNS)
     )
