@@ -23,7 +23,7 @@ Scope = Callable[..., Result]
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 
 
-@pytest.mark.parametrize("name", ["run-inference", "create_training_script", "generate-features"])
+@pytest.mark.parametrize("name", ["run-inference", "create_training_script", "get-features"])
 @pytest.mark.parametrize("more", [(), ("--help",), ("--field", "296", "--whole-field")])
 def test_a_command_of_scope_ml_shows_its_replacement(
     scope: Scope, name: str, more: tuple[str, ...]

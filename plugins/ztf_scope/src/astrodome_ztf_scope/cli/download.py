@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..marshal.classifications.download import DownloadResult
 
 
-class FeatureOptions(OptionGroup, panel=FEATURES):
+class FeatureMergeOptions(OptionGroup, panel=FEATURES):
     """Options for merging the labels with features."""
 
     merge_features: bool = option(False, "Merge the labels with features by position.")
@@ -111,7 +111,7 @@ def download(
     as_json: Json = False,
     *,
     service: MarshalOptions,
-    features: FeatureOptions,
+    features: FeatureMergeOptions,
 ) -> None:
     """Download classifications, periods and votes of sources from a marshal.
 

@@ -205,11 +205,13 @@ def features(
                     start=bar.set_total,
                     advance=bar.advance,
                 )
-            except AstrodomeError as error:
+            except NoLightCurvesError:
                 if len(tables) == 1:
                     raise
-                if isinstance(error, NoLightCurvesError):  # The detector has empty quadrants.
-                    continue
+                continue  # The field has quadrants without light curves.
+            except AstrodomeError as error:
+                if table == tables[0]:  # The reason affects all quadrants, for example a token.
+                    raise
                 outcome.failed.append((table.name, reason(error)))
                 continue
         results.append(found)

@@ -168,7 +168,7 @@ class NetworkOptions(OptionGroup, panel=LEARNING):
     )
 
 
-class SearchOptions(OptionGroup, panel=LEARNING):
+class ParameterSearchOptions(OptionGroup, panel=LEARNING):
     """Options for the parameter search for boosted trees."""
 
     search: Switch = option(
@@ -225,7 +225,7 @@ def train(
     data: DataOptions,
     classes: TrainingClassOptions,
     network: NetworkOptions,
-    search: SearchOptions,
+    search: ParameterSearchOptions,
     results: TrainingResultOptions,
     as_json: bool = option(False, "Print the result as JSON.", "--json", panel=RESULT),
 ) -> None:
