@@ -134,8 +134,9 @@ def test_the_default_keeps_eclipses_and_maxima_but_not_spikes() -> None:
     inside = (t % 50) < 2
     single = inside & ~np.roll(inside, 1) & ~np.roll(inside, -1)
     np.testing.assert_array_equal(status == EpochStatus.OUTLIER, single)
-    pulsating = 15 - 1.5 * np.exp(-(((t / 0.57) % 1) / 0.15)) + random.normal(0, 0.01, 400)
+    pulsating = 15 - 1.4 * np.exp(-((t / 0.57) % 1) / 0.35) + random.normal(0, 0.01, 400)
     assert len(clean(t, pulsating, e, options=CleaningOptions(0))) == 400
+    assert len(clean(t, pulsating, e, options=CleaningOptions(0, outliers="spike"))) < 395
 
 
 def test_too_few_epochs_are_an_error_with_the_reasons() -> None:

@@ -110,7 +110,7 @@ def test_flares_equal_the_description(
 ) -> None:
     random = np.random.default_rng(1)
     numbers = []
-    for _ in range(torture(100, 3000)):
+    for _ in range(torture(60, 3000)):
         curve = flaring_curve(random, options)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # np.polyfit for two bins
@@ -145,7 +145,8 @@ def test_a_flare_of_minutes_is_a_fast_flare() -> None:
     random = np.random.default_rng(3)
     t = np.sort(np.concatenate([np.arange(0, 1000, 2.0), 500.5 + np.arange(60) / 1440]))
     m = 18 + random.normal(0, 0.02, len(t))
-    m -= 1.5 * np.exp(-(t - 500.51) / 0.008) * (t > 500.51) * (t < 501)
+    after = np.clip(t - 500.51, 0, 1)
+    m -= 1.5 * np.exp(-after / 0.008) * (t > 500.51)
     found = flares.flare_features(t, m, np.full(len(t), 0.02))
     assert found["n_fast_flares"] == 1 and found["fast_flare_significance"] > 12
 

@@ -42,7 +42,7 @@ def expected(t: Array, m: Array, e: Array, period: float) -> Array:
 
 def test_the_coefficients_equal_independent_fits(torture: Callable[[int, int], int]) -> None:
     random = np.random.default_rng(1)
-    for number in range(torture(600, 10_000)):
+    for number in range(torture(300, 10_000)):
         t, m, e = random_curve(random)
         if len(t) != len(np.unique(t)) < 30:
             continue  # Equal times leave fewer independent terms than epochs.

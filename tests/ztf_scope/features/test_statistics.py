@@ -70,7 +70,7 @@ def anderson_darling(x: Array) -> float:
 
 def test_the_statistics_equal_their_definitions(torture: Callable[[int, int], int]) -> None:
     random = np.random.default_rng(1)
-    for number in range(torture(1000, 10_000)):
+    for number in range(torture(500, 10_000)):
         curve = random_curve(random)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -64,7 +64,7 @@ def shapiro_wilk(ordered: Array, weights: Array) -> float:
         norm += 2 * weights[i] ** 2
     for i in range(n):
         squares += (ordered[i] - mean) ** 2
-    return contrast**2 / (norm * squares)
+    return contrast**2 / (norm * squares) if squares > 0 else np.nan
 
 
 @compiled
@@ -81,6 +81,8 @@ def anderson_darling(ordered: Array) -> float:
     for i in range(n):
         squares += (ordered[i] - mean) ** 2
     deviation = math.sqrt(squares / (n - 1))
+    if not 0 < deviation < np.inf:
+        return np.nan  # The values are too small or too large for their squares.
     total = 0.0
     for i in range(n):
         z = (ordered[i] - mean) / deviation
