@@ -126,7 +126,7 @@ def clean(
     [1, 0]
     """
     status, order = _examine(time, mag, magerr, catflags, options)
-    kept = order[status[order] == EpochStatus.KEPT]
+    kept: NDArray[np.intp] = order[status[order] == EpochStatus.KEPT]
     if len(kept) < options.min_points:
         raise TooFewEpochsError(
             f"Too few epochs: {len(kept)} of {len(status)} remain, at least "

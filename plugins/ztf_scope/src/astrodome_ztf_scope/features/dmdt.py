@@ -87,29 +87,29 @@ def _count_pairs(
     """
     n, n_dt, n_dm = len(t), len(dt) - 1, len(dm) - 1
     first = _first_epochs(t, dt)
+    ordered = m[by_mag]
     rows = np.full(n, n_dm + 1, np.uint8)
     passed = np.zeros(n_dm + 1, np.int64)
     # Consecutive pairs use different counters, because they are often in the same bin.
     counts = np.zeros((n_dt, 4, n_dm + 2), np.int64)
-    for i in by_mag:
+    for rank in range(n):
         for edge in range(n_dm + 1):
             position = passed[edge]
-            while position < n and m[by_mag[position]] - m[i] < dm[edge]:
+            while position < n and ordered[position] - ordered[rank] < dm[edge]:
                 rows[by_mag[position]] -= 1
                 position += 1
             passed[edge] = position
+        limits = first[by_mag[rank]]
         for column in range(n_dt):
-            count = counts[column]
-            j, end = first[i, column], first[i, column + 1]
-            while j + 4 <= end:
-                count[0, rows[j]] += 1
-                count[1, rows[j + 1]] += 1
-                count[2, rows[j + 2]] += 1
-                count[3, rows[j + 3]] += 1
-                j += 4
-            while j < end:
-                count[0, rows[j]] += 1
-                j += 1
+            count, found = counts[column], rows[limits[column] : limits[column + 1]]
+            rest = len(found) % 4
+            for j in range(0, len(found) - rest, 4):
+                count[0, found[j]] += 1
+                count[1, found[j + 1]] += 1
+                count[2, found[j + 2]] += 1
+                count[3, found[j + 3]] += 1
+            for j in range(len(found) - rest, len(found)):
+                count[0, found[j]] += 1
     image = np.empty((n_dm, n_dt), np.int64)
     for row in range(n_dm):
         for column in range(n_dt):

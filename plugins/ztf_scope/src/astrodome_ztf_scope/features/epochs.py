@@ -85,7 +85,7 @@ def check_shapes(**arrays: Array) -> None:
 def _unmasked(data: Any) -> Any:
     """Replace the masked values in an array by NaN."""
     if isinstance(data, np.ma.MaskedArray):
-        return data.astype(np.float64).filled(np.nan)
+        return np.ma.filled(data.astype(np.float64), np.nan)
     return data
 
 

@@ -99,7 +99,7 @@ class Calibration:
             return float(np.interp(1 - probability, levels, self.quantiles))
         if abs(self.shape) < _EXPONENTIAL:
             return self.limit - self.scale * math.log(ratio)
-        return self.limit + self.scale / self.shape * (ratio**-self.shape - 1)
+        return self.limit + self.scale / self.shape * math.expm1(-self.shape * math.log(ratio))
 
     def save(self, path: Path) -> None:
         """Write the calibration to a JSON file."""

@@ -214,7 +214,7 @@ def _binned(t: Array, m: Array, e: Array, width: float) -> tuple[Array, Array, A
         total = np.bincount(number, weight)
         time = t[0] + np.bincount(number, t - t[0]) / count
         mean = np.bincount(number, weight * flux) / total
-        error = total**-0.5
+        error = 1 / np.sqrt(total)
     known = np.isfinite(mean) & (error > 0)
     return time[known], mean[known], error[known]
 

@@ -98,7 +98,7 @@ def _mean(values: Array) -> float:
     total = 0.0
     for i in range(len(values)):
         total += values[i] - values[0]
-    return values[0] + total / len(values)
+    return float(values[0] + total / len(values))
 
 
 @compiled

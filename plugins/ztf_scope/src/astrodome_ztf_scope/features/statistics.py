@@ -127,7 +127,7 @@ def _quantile(ordered: Array, fraction: float) -> float:
     position = fraction * (len(ordered) - 1)
     below = min(int(position), len(ordered) - 1)
     above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (position - below) * (ordered[above] - ordered[below])
+    return float(ordered[below] + (position - below) * (ordered[above] - ordered[below]))
 
 
 @compiled
