@@ -54,7 +54,7 @@ def survey_nights(seed: int) -> Nights:
     for night in range(NIGHTS):
         state = change[night] >= CLEAR_TO_CLOUDY if state else change[night] < CLOUDY_TO_CLEAR
         clear[night] = state
-    date = FIRST_NIGHT + MIDNIGHT + np.arange(NIGHTS)
+    date = FIRST_NIGHT + MIDNIGHT + np.arange(NIGHTS, dtype=np.float64)
     moon = 0.5 - 0.5 * np.cos(2 * np.pi * (date - NEW_MOON) / SYNODIC_MONTH)
     depth = rng.normal(0.0, 0.25, NIGHTS) - 0.6 * (moon - 0.5)
     return Nights(clear, depth, moon, _sun(date))
@@ -68,8 +68,10 @@ def _sun(date: NDArray[np.float64]) -> NDArray[np.float64]:
         280.460 + 0.9856474 * day + 1.915 * np.sin(anomaly) + 0.020 * np.sin(2 * anomaly)
     )
     obliquity = np.radians(23.439)
-    right_ascension = np.arctan2(np.cos(obliquity) * np.sin(longitude), np.cos(longitude))
-    return np.degrees(right_ascension) % 360
+    right_ascension: NDArray[np.float64] = np.degrees(
+        np.arctan2(np.cos(obliquity) * np.sin(longitude), np.cos(longitude))
+    )
+    return right_ascension % 360
 
 
 def visits(

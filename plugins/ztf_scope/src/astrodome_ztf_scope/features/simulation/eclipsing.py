@@ -84,8 +84,9 @@ def overlap(separation: Array, first: float, second: float) -> Array:
     cosine_large = (distance**2 + large**2 - small**2) / (2 * distance * large)
     angle_small = np.arccos(np.clip(cosine_small, -1, 1))
     angle_large = np.arccos(np.clip(cosine_large, -1, 1))
-    small_part: Array = small**2 * (angle_small - np.sin(2 * angle_small) / 2)
-    return small_part + large**2 * (angle_large - np.sin(2 * angle_large) / 2)
+    small_part = small**2 * (angle_small - np.sin(2 * angle_small) / 2)
+    large_part = large**2 * (angle_large - np.sin(2 * angle_large) / 2)
+    return np.asarray(small_part + large_part, np.float64)
 
 
 def _signal(

@@ -33,7 +33,9 @@ def magnitude_error(mag: Array, depth: Array | float = 0.0) -> Array:
     return error
 
 
-def observe(rng: np.random.Generator, mag: Array, depth: Array) -> tuple[Array, Array, Array]:
+def observe(
+    rng: np.random.Generator, mag: Array, depth: Array
+) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Return the observed magnitudes, their reported errors, and whether they are detections."""
     observed = mag + magnitude_error(mag, depth) * rng.standard_normal(len(mag))
     reported = magnitude_error(observed, depth) * np.exp(rng.normal(0, 0.04, len(mag)))
