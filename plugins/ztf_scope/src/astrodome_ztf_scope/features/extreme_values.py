@@ -30,7 +30,7 @@ _EXPONENTIAL = 1e-12
 
 
 @dataclass(frozen=True)
-class ExtremeValueCalibration:
+class Calibration:
     """Distribution of a statistic in a population.
 
     Parameters
@@ -107,7 +107,7 @@ class ExtremeValueCalibration:
         files.write_text(Path(path), json.dumps(content, indent=1) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> ExtremeValueCalibration:
+    def load(cls, path: Path) -> Calibration:
         """Read a calibration from a JSON file.
 
         Raises
@@ -139,7 +139,7 @@ class ExtremeValueCalibration:
         return cls(limit, shape, scale, n, n_excesses, quantiles)
 
 
-def calibrate(values: ArrayLike, percentile: float = 95.0) -> ExtremeValueCalibration:
+def calibrate(values: ArrayLike, percentile: float = 95.0) -> Calibration:
     """Determine the distribution of a statistic in a population.
 
     Parameters
@@ -151,7 +151,7 @@ def calibrate(values: ArrayLike, percentile: float = 95.0) -> ExtremeValueCalibr
 
     Returns
     -------
-    ExtremeValueCalibration
+    Calibration
         The calibration.
 
     Raises
@@ -194,7 +194,7 @@ def calibrate(values: ArrayLike, percentile: float = 95.0) -> ExtremeValueCalibr
         )
     shape, _, scale = genpareto.fit(excesses, floc=0)
     quantiles = np.quantile(x, np.linspace(0, 1, _QUANTILES))
-    return ExtremeValueCalibration(
+    return Calibration(
         limit, float(shape), float(scale), len(x), len(excesses), tuple(quantiles.tolist())
     )
 
@@ -203,5 +203,5 @@ def _invalid(path: Path, problem: str) -> InvalidInputError:
     """Return the error for a file that does not contain a calibration."""
     return InvalidInputError(
         f"Invalid calibration file {path}: {problem}.",
-        "Create the file with ExtremeValueCalibration.save.",
+        "Create the file with Calibration.save.",
     )

@@ -91,8 +91,8 @@ def fourier_features(
     >>> time = np.arange(0, 30, 0.7)
     >>> mag = 15 + 0.3 * np.sin(2 * np.pi * time / 0.51)
     >>> found = scope.fourier_features(time, mag, np.full(len(time), 0.02), 0.51)
-    >>> round(found["f1_power"], 6), round(found["f1_a"], 6), round(found["f1_phi0"], 6)
-    (1.0, 15.0, 0.3)
+    >>> round(found["f1_power"], 6), round(found["f1_amp"], 6), round(found["f1_phi0"], 6)
+    (1.0, 0.0, 0.3)
     """
     if convention not in get_args(Convention):
         raise InvalidInputError(

@@ -7,6 +7,7 @@ then sorted, and its light curves are written to a Parquet file with one row per
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from astrodome import files
 from numpy.typing import NDArray
@@ -112,6 +114,35 @@ def read_chunk(folder: Path, summary: PartitionSummary, number: int, rows: int) 
                 return file.read_row_group(number)
         number -= groups
     raise IndexError(number)
+
+
+def find(folder: Path, ids: Sequence[str]) -> pa.Table:
+    """Return the light curves with the given identifiers from the files in a folder.
+
+    Only row groups whose range of identifiers contains one of them are read.
+    """
+    found = [epochs.group(epochs.empty())]
+    for path in sorted(folder.glob("bucket-*.parquet")):
+        with pq.ParquetFile(path) as file:
+            kind = file.schema_arrow.field("_id").type
+            integers = pa.types.is_integer(kind)
+            wanted = sorted(int(one) for one in ids if one.isdigit()) if integers else sorted(ids)
+            groups = [
+                number
+                for number in range(file.num_row_groups)
+                if _overlaps(file.metadata.row_group(number).column(0).statistics, wanted)
+            ]
+            table = file.read_row_groups(groups)
+        found.append(table.filter(pc.is_in(table["_id"], pa.array(wanted, kind))))
+    return pa.concat_tables(found[1:] or found)
+
+
+def _overlaps(statistics: Any, wanted: Sequence[Any]) -> bool:
+    """Return whether the range of a column contains one of the sorted values, or is unknown."""
+    if statistics is None or not statistics.has_min_max:
+        return True
+    first = bisect_left(wanted, statistics.min)
+    return first < len(wanted) and bool(wanted[first] <= statistics.max)
 
 
 def _path(folder: Path, bucket: int) -> Path:

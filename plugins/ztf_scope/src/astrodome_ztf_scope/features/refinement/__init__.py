@@ -1,0 +1,1 @@
+"""Refinement of the periods of eclipsing binaries and pulsating stars."""
