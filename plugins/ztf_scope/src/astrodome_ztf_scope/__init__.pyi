@@ -22,6 +22,11 @@ from .features.extraction.options import FeatureOptions as FeatureOptions
 from .features.extraction.results import FeaturesResult as FeaturesResult
 from .features.fourier import fourier_features as fourier_features
 from .features.periods.finding import find_periods as find_periods
+from .features.refinement.refine import RefinementOptions as RefinementOptions
+from .features.refinement.refine import refine_period as refine_period
+from .features.refinement.table import RefinementResult as RefinementResult
+from .features.refinement.table import refine_periods as refine_periods
+from .features.refinement.tasks import RefinementTask as RefinementTask
 from .features.simulation.simulator import Simulation as Simulation
 from .features.simulation.simulator import simulate_light_curves as simulate_light_curves
 from .features.statistics import light_curve_statistics as light_curve_statistics
@@ -46,6 +51,9 @@ __all__ = [
     "Marshal",
     "PredictionResult",
     "PreparedDataSet",
+    "RefinementOptions",
+    "RefinementResult",
+    "RefinementTask",
     "ScopeConfig",
     "Simulation",
     "TrainedModel",
@@ -69,6 +77,8 @@ __all__ = [
     "prepare_dataset",
     "read_dataset",
     "read_table",
+    "refine_period",
+    "refine_periods",
     "simulate_light_curves",
     "train_classifier",
     "upload_classifications",

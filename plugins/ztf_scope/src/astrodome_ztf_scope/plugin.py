@@ -22,6 +22,11 @@ COMMANDS = {
     "Light curves": (
         ("features", "features:features", "Compute features and periods of light curves."),
         ("anomalies", "anomalies:anomalies", "Find anomalous light curves in feature tables."),
+        (
+            "refine-periods",
+            "refinement:refine_periods",
+            "Refine the periods of eclipsing and pulsating stars.",
+        ),
     ),
     "Classifiers": (
         ("train", "train:train", "Train classifiers for many classes in parallel."),
