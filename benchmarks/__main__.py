@@ -33,6 +33,7 @@ SUBJECTS = {
     "scope_xgb": "scope_xgb",
     "scope_data": "scope_data",
     "scope_dnn": "scope_dnn",
+    "scope_features": "scope_features",
 }
 """Names of the modules, keyed by subject. Each contains a function with the name of the subject."""
 BUSY = 0.7
