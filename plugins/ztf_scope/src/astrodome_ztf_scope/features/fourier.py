@@ -21,8 +21,8 @@ NAMES = (
 HARMONICS = 5
 """Largest number of harmonics."""
 _TERMS = 2 + 2 * HARMONICS
-_DEPENDENT = 1e-10
-"""Relative norm below which a term is a linear combination of the previous terms."""
+_DEPENDENT = 1e-6
+"""Relative norm up to which the component of a term orthogonal to the previous terms is ignored."""
 
 
 def fourier_features(
@@ -81,8 +81,9 @@ def fourier_features(
     -----
     The least-squares problem is solved by orthogonalization of the weighted terms, which gives all
     numbers of harmonics at once. Numbers of harmonics with at least N parameters, or with terms
-    that are linearly dependent at the observed times, are not considered. The phase is computed
-    from the time since the first epoch, so that it is also exact for short periods.
+    that are linearly dependent at the observed times (within a relative tolerance of 1e-6), are not
+    considered. The phase is computed
+    from the remainder of the division of t by P, so that it is also exact for short periods.
 
     Examples
     --------
@@ -159,15 +160,12 @@ def _weighted_terms(t: Array, e: Array, period: float) -> Array:
     """
     n = len(t)
     terms = np.empty((_TERMS, n))
-    start = t[0] % period
     for i in range(n):
-        elapsed = t[i] - t[0]  # exact, unlike t / period
-        cycles = (start + elapsed) / period
-        phase = 2 * math.pi * (cycles - math.floor(cycles))
+        phase = 2 * math.pi * ((t[i] % period) / period)  # The remainder is exact.
         cosine, sine = math.cos(phase), math.sin(phase)
         weight = 1 / e[i]
         terms[0, i] = weight
-        terms[1, i] = weight * (elapsed / (t[n - 1] - t[0]))
+        terms[1, i] = weight * ((t[i] - t[0]) / (t[n - 1] - t[0]))
         c, s = cosine, sine
         for k in range(2, _TERMS, 2):
             terms[k, i] = weight * c

@@ -107,14 +107,14 @@ def _moments_and_quantiles(t: Array, m: Array, e: Array, ordered: Array) -> Arra
     if n == 0:
         return values
     median = _quantile(ordered, 0.5)
-    mean, deviation = _weighted_mean(m, e)
+    mean, deviation, residual = _weighted_mean(m, e)
     values[1], values[2], values[5] = median, mean, deviation
     values[8] = _median_absolute_deviation(ordered, median)
     for k in range(5):
         values[9 + k] = _quantile(ordered, 1 - _TAILS[k]) - _quantile(ordered, _TAILS[k])
-    _add_moments(m, e, median, mean, values)
+    _add_moments(m, e, residual, values)
     if n > 1:
-        _add_neighbour_statistics(t, m, e, mean, deviation, values)
+        _add_neighbour_statistics(t, m, residual / e, deviation, values)
     for k in range(20):
         if not np.isfinite(values[k]):
             values[k] = np.nan
@@ -152,35 +152,40 @@ def _median_absolute_deviation(ordered: Array, median: float) -> float:
 
 
 @compiled
-def _weighted_mean(m: Array, e: Array) -> tuple[float, float]:
-    """Return the mean and the standard deviation with the weights 1 / e²."""
-    smallest = e.min()
-    total = mean = variance = 0.0
+def _weighted_mean(m: Array, e: Array) -> tuple[float, float, Array]:
+    """Return the mean and the standard deviation with the weights 1 / e², and the residuals.
+
+    The magnitudes are measured from the epoch with the smallest error. Its residual is therefore
+    accurate, even if the mean is almost equal to its magnitude.
+    """
+    best = np.argmin(e)
+    weight = (e[best] / e) ** 2
+    total = offset = variance = 0.0
     for i in range(len(m)):
-        weight = (smallest / e[i]) ** 2
-        total += weight
-        mean += weight * (m[i] - m[0])
-    mean = m[0] + mean / total
+        total += weight[i]
+        offset += weight[i] * (m[i] - m[best])
+    offset /= total
+    residual = (m - m[best]) - offset
     for i in range(len(m)):
-        variance += (smallest / e[i]) ** 2 * (m[i] - mean) ** 2
-    return mean, math.sqrt(variance / total)
+        variance += weight[i] * residual[i] ** 2
+    return m[best] + offset, math.sqrt(variance / total), residual
 
 
 @compiled
-def _add_moments(m: Array, e: Array, median: float, mean: float, values: Array) -> None:
+def _add_moments(m: Array, e: Array, residual: Array, values: Array) -> None:
     """Store the statistics that do not depend on the order of the epochs."""
-    n = len(m)
+    n, median, mean = len(m), values[1], values[2]
     absolute = robust = excess = second = third = fourth = 0.0
     upper, lower = -np.inf, np.inf
     for i in range(n):
-        d = (m[i] - mean) / e[i]
+        d = residual[i] / e[i]
         square = d * d
         absolute += abs(d)
         second += square
         third += square * d
         fourth += square * square
         robust += abs(m[i] - median) / e[i]
-        excess += (m[i] - mean) ** 2 - e[i] ** 2
+        excess += residual[i] ** 2 - e[i] ** 2
         upper = max(upper, m[i] - e[i])
         lower = min(lower, m[i] + e[i])
     values[3] = second / (n - 1)
@@ -197,21 +202,18 @@ def _add_moments(m: Array, e: Array, median: float, mean: float, values: Array) 
 
 @compiled
 def _add_neighbour_statistics(
-    t: Array, m: Array, e: Array, mean: float, deviation: float, values: Array
+    t: Array, m: Array, d: Array, deviation: float, values: Array
 ) -> None:
-    """Store the statistics of consecutive epochs."""
+    """Store the statistics of consecutive epochs. ``d`` contains the residuals divided by e."""
     n = len(m)
     weights = changes = products = roots = 0.0
-    previous = (m[0] - mean) / e[0]
     for i in range(1, n):
         weight = 1 / (t[i] - t[i - 1]) ** 2
         weights += weight
         changes += weight * (m[i] - m[i - 1]) ** 2
-        current = (m[i] - mean) / e[i]
-        product = n / (n - 1) * previous * current
+        product = n / (n - 1) * d[i - 1] * d[i]
         products += product
         roots += math.copysign(math.sqrt(abs(product)), product)
-        previous = current
     values[16] = weights * deviation**2 / changes
     values[17] = products
     values[18] = roots
