@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome import AstrodomeError, InvalidInputError
-from astrodome_ztf_scope.features.extreme_values import Calibration, calibrate
+from astrodome_ztf_scope.features.extreme_values import ExtremeValueCalibration, calibrate
 from scipy import stats
 
 
@@ -51,8 +51,10 @@ def test_the_false_alarm_rate_of_new_sources_is_the_nominal_rate(population: np.
         assert np.mean(found.probability(new) < probability) == pytest.approx(rate, rel=0.05)
 
 
-def calibration(shape: float) -> Calibration:
-    return Calibration(10.0, shape, 2.0, 1000, 50, tuple(np.linspace(0, 12, 201).tolist()))
+def calibration(shape: float) -> ExtremeValueCalibration:
+    return ExtremeValueCalibration(
+        10.0, shape, 2.0, 1000, 50, tuple(np.linspace(0, 12, 201).tolist())
+    )
 
 
 def test_a_shape_of_zero_is_the_exponential_limit() -> None:
@@ -88,7 +90,7 @@ def test_a_saved_calibration_is_loaded_exactly(tmp_path: Path, population: np.nd
     found = calibrate(population, 90.0)
     path = tmp_path / "calibrations" / "g.json"
     found.save(path)
-    assert Calibration.load(path) == found
+    assert ExtremeValueCalibration.load(path) == found
 
 
 @pytest.mark.parametrize(
@@ -139,9 +141,9 @@ def test_an_invalid_file_is_an_error(
     else:
         path.write_text(change)
     with pytest.raises(InvalidInputError, match=message):
-        Calibration.load(path)
+        ExtremeValueCalibration.load(path)
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AstrodomeError, match="File not found"):
-        Calibration.load(tmp_path / "none.json")
+        ExtremeValueCalibration.load(tmp_path / "none.json")

