@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +19,9 @@ from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import ConfusionMatrixDisplay, precision_recall_curve, roc_curve
 
+from ..config.appearance import DARK, LIGHT, svg
 from .evaluation import THRESHOLD
 
-STYLES = Path(__file__).with_name("styles")
-LIGHT, DARK = STYLES / "light.mplstyle", STYLES / "dark.mplstyle"
-"""Matplotlib styles for files with a white background, and for the dark report."""
 BINS = 10
 """Number of score bins in the calibration plot."""
 FEATURES = 15
@@ -87,7 +84,7 @@ def write(
             figure = Figure((4.2, 3.4), layout="constrained")
             draw(figure.subplots())
             path = folder / f"{name}.svg"
-            files.write_text(path, _svg(figure))
+            files.write_text(path, svg(figure))
             paths.append(path)
     return paths
 
@@ -106,7 +103,7 @@ def panels(runs: Sequence[ScoredSources], trained: Sequence[tuple[pd.DataFrame, 
         precision_recall(center, defined)
         calibration(right, runs)
         training(last, trained)
-        return _svg(figure)
+        return svg(figure)
 
 
 def roc(axes: Axes, runs: Sequence[ScoredSources]) -> None:
@@ -180,9 +177,3 @@ def importances(axes: Axes, importance: Mapping[str, float]) -> None:
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", labelsize=7)
     axes.set(xlabel="fraction of the gain", title="Feature importance")
-
-
-def _svg(figure: Figure) -> str:
-    text = io.StringIO()
-    figure.savefig(text, format="svg", metadata={"Date": None})
-    return text.getvalue()[text.getvalue().index("<svg") :]

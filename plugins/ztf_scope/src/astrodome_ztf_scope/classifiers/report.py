@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from astrodome import AstrodomeError, arrow, errors, files
 from markupsafe import Markup
 
+from ..config import appearance
 from . import plots, trained_models
 from .evaluation import METRICS
 from .preprocessing.dropped_rows import describe
@@ -66,30 +66,27 @@ def write(group: Path, out: Path | None = None) -> Path:
     tags = list(dict.fromkeys(result.record["tag"] for result in results))
     classes = [_class([r for r in results if r.record["tag"] == tag], algorithms) for tag in tags]
     colours = plots.report_colours()
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("astrodome_ztf_scope.classifiers"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     versions: dict[str, str] = {}
     for result in results:
         versions |= result.record.get("versions", {})
-    page = environment.get_template(FILE).render(
-        name=group.resolve().name,
-        algorithms=algorithms,
-        colours={name: colours[i % len(colours)] for i, name in enumerate(algorithms)},
-        heads=HEADS,
-        classes=classes,
-        macro={name: _macro(classes, name) for name in algorithms},
-        runs=len(results),
-        repeated=any(len(s["states"]) > 1 for of in classes for s in of["algorithms"].values()),
-        unfinished=unfinished,
-        opened=len(tags) <= OPEN,
-        datasets=sorted({str(r.record["dataset"]) for r in results if r.record.get("dataset")}),
-        versions=dict(sorted(versions.items())),
-        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    page = (
+        appearance.environment("astrodome_ztf_scope.classifiers")
+        .get_template(FILE)
+        .render(
+            name=group.resolve().name,
+            algorithms=algorithms,
+            colours={name: colours[i % len(colours)] for i, name in enumerate(algorithms)},
+            heads=HEADS,
+            classes=classes,
+            macro={name: _macro(classes, name) for name in algorithms},
+            runs=len(results),
+            repeated=any(len(s["states"]) > 1 for of in classes for s in of["algorithms"].values()),
+            unfinished=unfinished,
+            opened=len(tags) <= OPEN,
+            datasets=sorted({str(r.record["dataset"]) for r in results if r.record.get("dataset")}),
+            versions=dict(sorted(versions.items())),
+            written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        )
     )
     target = out or group / FILE
     files.write_text(target, page)
