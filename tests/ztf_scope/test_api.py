@@ -21,6 +21,7 @@ FUNCTIONS = [
     *("predict_files", "evaluate", "classification_metrics"),
     *("light_curve_statistics", "fourier_features", "find_periods"),
     *("compute_features", "write_features"),
+    *("consolidate_predictions", "select_sample"),
 ]
 
 

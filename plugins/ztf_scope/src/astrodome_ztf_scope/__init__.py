@@ -7,9 +7,10 @@ curves, from which :func:`compute_features` and :func:`write_features` compute f
 :func:`prepare_dataset` splits and scales a data set, :func:`train_classifier` trains a model,
 :func:`load_model` loads a trained model, :func:`find_models` searches directories for trained
 models, :func:`classify` and :func:`predict_files` score sources, and :func:`evaluate` and
-:func:`classification_metrics` compare scores with labels. :func:`open_marshal` opens a marshal such
-as Fritz. :func:`upload_classifications` and :func:`download_classifications` transfer
-classifications to and from a marshal.
+:func:`classification_metrics` compare scores with labels. :func:`consolidate_predictions` combines
+the scores of all light curves of a source, and :func:`select_sample` selects sources to label.
+:func:`open_marshal` opens a marshal such as Fritz. :func:`upload_classifications` and
+:func:`download_classifications` transfer classifications to and from a marshal.
 
 The names in ``__all__`` are the public interface; everything else may change without notice.
 """

@@ -1,5 +1,7 @@
 from .catalogues.protocol import Catalogue as Catalogue
 from .catalogues.registry import open_catalogue as open_catalogue
+from .classifiers.consolidation import ConsolidatedPredictions as ConsolidatedPredictions
+from .classifiers.consolidation import consolidate_predictions as consolidate_predictions
 from .classifiers.evaluation import classification_metrics as classification_metrics
 from .classifiers.evaluation import evaluate as evaluate
 from .classifiers.loaded_models import LoadedModel as LoadedModel
@@ -10,6 +12,9 @@ from .classifiers.prediction import predict_files as predict_files
 from .classifiers.preprocessing.examples import PreparedDataSet as PreparedDataSet
 from .classifiers.preprocessing.examples import prepare_dataset as prepare_dataset
 from .classifiers.protocol import Classifier as Classifier
+from .classifiers.samples import Sample as Sample
+from .classifiers.samples import SampleOptions as SampleOptions
+from .classifiers.samples import select_sample as select_sample
 from .classifiers.trained_models import TrainedModel as TrainedModel
 from .classifiers.trained_models import find_models as find_models
 from .classifiers.training import train_classifier as train_classifier
@@ -44,6 +49,7 @@ from .tables.table_io import write_table as write_table
 __all__ = [
     "Catalogue",
     "Classifier",
+    "ConsolidatedPredictions",
     "DataSet",
     "FeatureOptions",
     "FeaturesResult",
@@ -54,6 +60,8 @@ __all__ = [
     "RefinementOptions",
     "RefinementResult",
     "RefinementTask",
+    "Sample",
+    "SampleOptions",
     "ScopeConfig",
     "Simulation",
     "TrainedModel",
@@ -61,6 +69,7 @@ __all__ = [
     "classification_metrics",
     "classify",
     "compute_features",
+    "consolidate_predictions",
     "dmdt_image",
     "download_classifications",
     "evaluate",
@@ -79,6 +88,7 @@ __all__ = [
     "read_table",
     "refine_period",
     "refine_periods",
+    "select_sample",
     "simulate_light_curves",
     "train_classifier",
     "upload_classifications",

@@ -33,6 +33,7 @@ COMMANDS = {
         ("predict", "classifiers:predict", "Use trained models to compute the scores of sources."),
         ("evaluate", "classifiers:evaluate", "Evaluate trained models on a labeled data set."),
         ("report", "classifiers:report", "Write an HTML report about a group of classifiers."),
+        ("select-sample", "select_sample:select_sample", "Select a sample of sources to label."),
     ),
     "Marshal": (
         ("upload-classification", "upload:upload", "Upload sources with their classifications."),

@@ -127,13 +127,30 @@ def separations(
 
 def mean(ra: ArrayLike, dec: ArrayLike) -> tuple[float, float]:
     """Return the mean position in degrees. The mean is correct near RA 0 and at the poles."""
-    from astropy.coordinates import SkyCoord
+    mean_ra, mean_dec = means(ra, dec, np.zeros(np.shape(ra), np.intp))
+    return float(mean_ra[0]), float(mean_dec[0])
 
-    center = SkyCoord(SkyCoord(ra, dec, unit="deg").cartesian.mean())
+
+def means(
+    ra: ArrayLike, dec: ArrayLike, groups: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean position of each group in degrees, as arrays with shape (M,).
+
+    ``groups`` contains the group of each position, from 0 to M - 1. Positions that are not finite
+    are ignored. The mean of a group without positions is NaN.
+    """
+    ra, dec = np.radians(np.asarray(ra, np.float64)), np.radians(np.asarray(dec, np.float64))
+    groups = np.asarray(groups, np.intp)
+    known, count = np.isfinite(ra) & np.isfinite(dec), int(groups.max(initial=-1)) + 1
+    ra, dec, groups = ra[known], dec[known], groups[known]
+    vectors = (np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec))
+    x, y, z = (np.bincount(groups, component, count) for component in vectors)
+    empty = np.bincount(groups, minlength=count) == 0
     # Remove the rounding error of the mean by rounding to 4 µas. Otherwise, the error would be
     # visible in a truncated name.
-    mean_ra = round(float(center.ra.deg), 9)
-    return mean_ra % 360, round(float(center.dec.deg), 9)
+    mean_ra = np.round(np.degrees(np.arctan2(y, x)) % 360, 9) % 360
+    mean_dec = np.round(np.degrees(np.arctan2(z, np.hypot(x, y))), 9)
+    return np.where(empty, np.nan, mean_ra), np.where(empty, np.nan, mean_dec)
 
 
 def clusters(ra: ArrayLike, dec: ArrayLike, radius: float) -> NDArray[np.intp]:
