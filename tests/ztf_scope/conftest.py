@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -201,3 +202,22 @@ def marshal(fritz: Fritz, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServe
 def survey(tmp_path: Path) -> surveys.Survey:
     """Six stars with light curves."""
     return surveys.make(tmp_path / "survey")
+
+
+@pytest.fixture
+def browser() -> Iterator[object]:
+    """Start headless Chromium if it is installed with its driver."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    chromium, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
+    if not chromium or not driver:
+        pytest.skip("needs Chromium and ChromeDriver (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for word in ("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"):
+        options.add_argument(f"--{word}")
+    for word in ("disable-background-networking", "disable-component-update", "disable-sync"):
+        options.add_argument(f"--{word}")
+    options.add_argument("--window-size=1300,900")
+    service = webdriver.ChromeService(executable_path=driver)
+    with webdriver.Chrome(options=options, service=service) as chrome:
+        yield chrome

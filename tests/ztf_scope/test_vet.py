@@ -7,7 +7,6 @@ import csv
 import html
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -365,25 +364,6 @@ def test_a_table_without_scores_and_labels_is_an_error(
     assert failed.code == 1 and "has no score columns such as 'vnv_xgb'" in failed.err
     assert "--label 'RR Lyrae'" in failed.err
     assert candidates.read(path, ["variable", "bogus"]).labels == ["variable", "bogus"]
-
-
-@pytest.fixture
-def browser() -> Iterator[object]:
-    """Start headless Chromium if it is installed with its driver."""
-    webdriver = pytest.importorskip("selenium.webdriver")
-    chromium, driver = (shutil.which(name) for name in ("chromium", "chromedriver"))
-    if not chromium or not driver:
-        pytest.skip("needs Chromium and ChromeDriver (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for word in ("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"):
-        options.add_argument(f"--{word}")
-    for word in ("disable-background-networking", "disable-component-update", "disable-sync"):
-        options.add_argument(f"--{word}")
-    options.add_argument("--window-size=1300,900")
-    service = webdriver.ChromeService(executable_path=driver)
-    with webdriver.Chrome(options=options, service=service) as chrome:
-        yield chrome
 
 
 def test_sources_are_vetted_by_keyboard_and_markup_in_names_is_escaped(

@@ -45,6 +45,9 @@ from .tables.datasets import DataSet as DataSet
 from .tables.datasets import read_dataset as read_dataset
 from .tables.table_io import read_table as read_table
 from .tables.table_io import write_table as write_table
+from .vetting.pipeline import PipelineOptions as PipelineOptions
+from .vetting.pipeline import PipelineResult as PipelineResult
+from .vetting.pipeline import classify_light_curves as classify_light_curves
 
 __all__ = [
     "Catalogue",
@@ -55,6 +58,8 @@ __all__ = [
     "FeaturesResult",
     "LoadedModel",
     "Marshal",
+    "PipelineOptions",
+    "PipelineResult",
     "PredictionResult",
     "PreparedDataSet",
     "RefinementOptions",
@@ -68,6 +73,7 @@ __all__ = [
     "annotate",
     "classification_metrics",
     "classify",
+    "classify_light_curves",
     "compute_features",
     "consolidate_predictions",
     "dmdt_image",

@@ -31,6 +31,7 @@ COMMANDS = {
     "Classifiers": (
         ("train", "train:train", "Train classifiers for many classes in parallel."),
         ("predict", "classifiers:predict", "Use trained models to compute the scores of sources."),
+        ("run", "run:run", "Compute the features and scores of a list of sources."),
         ("evaluate", "classifiers:evaluate", "Evaluate trained models on a labeled data set."),
         ("report", "classifiers:report", "Write an HTML report about a group of classifiers."),
         ("select-sample", "select_sample:select_sample", "Select a sample of sources to label."),
@@ -56,6 +57,7 @@ COMMANDS = {
         ("get-field-ids", "catalogues:field_ids", "Get the ids of light curves in a ZTF field."),
         ("get-quad-ids", "catalogues:field_ids", "Alias for get-field-ids (SCoPe 0.9.5)."),
         ("sources", "catalogues:find_sources", "Show the sources near a position, or in groups."),
+        ("lightcurve", "light_curve:light_curve", "Show the light curves and periods of a source."),
         ("fetch-datasets", "cloud_storage:fetch_datasets", "Download the SCoPe data sets."),
         ("fetch-models", "cloud_storage:fetch_models", "Download the trained SCoPe models."),
     ),

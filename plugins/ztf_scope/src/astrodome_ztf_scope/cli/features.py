@@ -15,7 +15,7 @@ from .catalogues import QuadrantOptions
 from .options import FEATURES, LIGHT_CURVES, ROWS, SERVICES, Json, command
 
 if TYPE_CHECKING:
-    from ..features.extraction.inputs import LightCurveInput
+    from ..features.extraction.inputs import LightCurveInput, NamedCatalogue
     from ..features.extraction.options import FeatureOptions
     from ..features.extraction.results import FeaturesResult
 
@@ -77,6 +77,18 @@ class SearchOptionGroup(OptionGroup, panel=SEARCH):
         True, "Exclude periods that are caused by the observing schedule, for example one day."
     )
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of :meth:`.FeatureOptions.from_names`."""
+        return {
+            "algorithms": _names(self.algorithms.upper()),
+            "max_frequency": self.max_freq,
+            "samples_per_peak": self.samples_per_peak,
+            "top_n": self.top_n_periods,
+            "top_n_periods": self.top_n_periods,
+            "full_grid": self.full_grid,
+            "mask_aliases": self.mask_aliases,
+        }
+
 
 class CleaningOptionGroup(OptionGroup, panel=CLEANING):
     """Options that select the epochs that are used."""
@@ -101,6 +113,15 @@ class CleaningOptionGroup(OptionGroup, panel=CLEANING):
         None, "Maximum heliocentric Julian date of the epochs, in days."
     )
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of :meth:`.FeatureOptions.from_names`."""
+        return {
+            "min_points": self.min_points,
+            "min_cadence_minutes": self.min_cadence_minutes,
+            "outliers": self.reject_outliers,
+            "max_timestamp_hjd": self.max_timestamp_hjd,
+        }
+
 
 class FeatureOptionGroup(OptionGroup, panel=FEATURES):
     """Options that select the features."""
@@ -123,6 +144,13 @@ class FeatureOptionGroup(OptionGroup, panel=FEATURES):
     exclude_bright_stars: bool = option(
         False, "Skip light curves near stars brighter than G = 13 (Gaia)."
     )
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments of :meth:`.FeatureOptions.from_names`."""
+        return {**vars(self), "crossmatch": _names(self.crossmatch.lower())}
+
+
+ArgumentGroup = SearchOptionGroup | CleaningOptionGroup | FeatureOptionGroup
 
 
 class ScopeMlOptions(OptionGroup):
@@ -186,9 +214,9 @@ def features(
     from ..features.extraction.extraction import write_features
     from ..features.extraction.results import NoLightCurvesError
 
-    options = _options(light_curves, search, cleaning, values)
+    options = feature_options(light_curves.radius_arcsec, search, cleaning, values)
     local = light_curves.file is not None
-    opened = None if local and not options.needs_catalogue else _open(catalogue, token)
+    opened = None if local and not options.needs_catalogue else open_named(catalogue, token)
     tables = list(_tables(light_curves, quadrants, out, opened))
     results, outcome = [], compute.Outcome()
     for table in tables:
@@ -218,29 +246,12 @@ def features(
     _show(results, outcome, as_json)
 
 
-def _options(
-    light_curves: InputOptions,
-    search: SearchOptionGroup,
-    cleaning: CleaningOptionGroup,
-    values: FeatureOptionGroup,
-) -> FeatureOptions:
+def feature_options(radius_arcsec: float, *groups: ArgumentGroup) -> FeatureOptions:
+    """Return the options for the computation of features."""
     from ..features.extraction.options import FeatureOptions
 
-    return FeatureOptions.from_names(
-        algorithms=_names(search.algorithms.upper()),
-        max_frequency=search.max_freq,
-        samples_per_peak=search.samples_per_peak,
-        top_n=search.top_n_periods,
-        top_n_periods=search.top_n_periods,
-        full_grid=search.full_grid,
-        mask_aliases=search.mask_aliases,
-        min_points=cleaning.min_points,
-        min_cadence_minutes=cleaning.min_cadence_minutes,
-        outliers=cleaning.reject_outliers,
-        max_timestamp_hjd=cleaning.max_timestamp_hjd,
-        radius_arcsec=light_curves.radius_arcsec,
-        **{**vars(values), "crossmatch": _names(values.crossmatch.lower())},
-    )
+    arguments = {name: value for group in groups for name, value in group.arguments().items()}
+    return FeatureOptions.from_names(radius_arcsec=radius_arcsec, **arguments)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -248,7 +259,8 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _open(name: str, token: str) -> Any:
+def open_named(name: str, token: str = "") -> NamedCatalogue:
+    """Open a catalogue, and return it with its name."""
     from ..catalogues.registry import open_catalogue
     from ..features.extraction.inputs import NamedCatalogue
 

@@ -1,1 +1,1 @@
-"""Accept, reject or relabel sources on a web page that is served on localhost."""
+"""Inspect sources: plots and pages of light curves, the pipeline, and the vetting page."""

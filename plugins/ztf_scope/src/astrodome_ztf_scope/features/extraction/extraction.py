@@ -162,7 +162,7 @@ def write_features(
         )
     if not isinstance(catalogue, NamedCatalogue):
         catalogue = NamedCatalogue(type(catalogue).__name__, catalogue)
-    source = _as_input(light_curves)
+    source = as_input(light_curves)
     digest = _digest(source, options, catalogue.name if options.needs_catalogue else "")
     if parts.is_complete(target, digest, "computation of features", force=force):
         return results.read(target, existing=True)
@@ -190,7 +190,8 @@ def write_features(
     return results.read(target)
 
 
-def _as_input(light_curves: Any) -> LightCurveInput:
+def as_input(light_curves: Any) -> LightCurveInput:
+    """Return light curves in the formats of :func:`write_features` as an input for its steps."""
     if isinstance(light_curves, pd.DataFrame):
         return TableInput(light_curves)
     if isinstance(light_curves, str | os.PathLike):
