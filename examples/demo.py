@@ -1,6 +1,7 @@
-"""Run the main commands on real data: solar images, a solar flare, and variable stars.
+"""Run the main commands: on solar images, on a solar flare, and on variable stars.
 
-The input files are part of installed Python packages. Each command is printed before it runs.
+The input files are part of installed Python packages, except for the ZTF photometry, which is
+simulated. Each command is printed before it runs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import sys
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+
+import demo_ztf
 
 DEMO = Path("demo")
 PROGRAMS = Path(sys.executable).parent
@@ -89,15 +92,37 @@ def variable_stars() -> None:
     print(f"{'macro':8} {xgb:.3f}  {dnn:.3f}")
 
 
+def simulated_photometry() -> None:
+    """Classify simulated ZTF photometry: features, training, predictions and a page."""
+    folder = DEMO / "ztf"
+    command("python", Path(__file__).with_name("demo_ztf.py"), folder)
+    features = ("--fourier-convention", "amplitudes")
+    command("scope", "features", "--file", folder / "training_light_curves.parquet",
+        "--out", folder / "training_features.parquet", *features)  # fmt: skip
+    command("scope", "train", "--all", "--algorithm", "xgb", "--config", folder / "config.yaml",
+        "--path-dataset", demo_ztf.add_labels(folder), "--group-by", "obj_id",
+        "--group", (folder / "models").absolute(), quiet=True)  # fmt: skip
+    command("scope", "run", "--file", folder / "light_curves.parquet", "--models",
+        folder / "models", "--out", folder / "results", *features)  # fmt: skip
+    scores = demo_ztf.f1_scores(folder, folder / "results")
+    print("\nF1 on simulated sources that were not used for training\n")
+    for tag, f1 in scores.items():
+        print(f"{tag:8} {f1:.3f}")
+    print(f"{'macro':8} {statistics.mean(scores.values()):.3f}")
+
+
 def main() -> None:
     shutil.rmtree(DEMO, ignore_errors=True)
     solar_images()
     solar_flare()
     variable_stars()
+    simulated_photometry()
     page = (DEMO / "report.html").resolve()
     stars = (DEMO / "stars" / "report.html").resolve()
     print(f"\nThe report is {page}\nOpen it in a browser: python -m webbrowser {page.as_uri()}")
     print(f"Report about the classifiers: {stars}")
+    sources = (DEMO / "ztf" / "results" / "sources.html").resolve()
+    print(f"Page with the most interesting simulated sources: {sources}")
 
 
 if __name__ == "__main__":

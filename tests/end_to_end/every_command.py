@@ -64,6 +64,9 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "scope features": (("--file={light_curves}", "--min-points=5", "--max-freq=4"),),
     "scope get-field-ids": (("--catalogue={catalogue}", "--ccd=2", "--quad=3"),),
     "scope get-quad-ids": (("--catalogue={catalogue}", "--ccd=2", "--quad=3"),),
+    "scope lightcurve": (
+        ("10000000000001", "--file={light_curves}", "--max-freq=4", "--samples-per-peak=3"),
+    ),
     "scope manage-annotation": (
         (
             *("--action=post", "--source=star", "--group-ids=500", TOKEN),
@@ -72,6 +75,13 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "scope predict": (("{dataset}", "--path-models={models}"),),
     "scope report": (("--path-models={models}",),),
+    "scope run": (
+        (
+            *("--file={light_curves}", "--path-models={models}", "--min-points=5"),
+            *("--max-freq=4", "--samples-per-peak=3"),
+        ),
+    ),
+    "scope select-sample": (("{predictions}",),),
     "scope sources": (("--position", "10", "20", TOKEN),),
     "scope taxonomy post": (("--taxonomy={tree}", "--group-ids=500", TOKEN),),
     "scope taxonomy show": ((TOKEN,),),

@@ -95,6 +95,8 @@ def stars(folder: Path) -> dict[str, str]:
     rows.assign(**places).to_parquet(scores / "features.parquet")
     residuals = pd.DataFrame({"_id": range(200), "filter": 1, "drw_max_z": np.arange(200.0)})
     residuals.to_parquet(folder / "residuals.parquet")
+    predictions = folder / "predictions.parquet"
+    table[["_id", "ra", "dec"]].assign(vnv_xgb=0.95).to_parquet(predictions)
     (folder / "training.csv").write_text("ztf_id,variable\n107,1.0\n")
     (folder / "stars.csv").write_text("obj_id,ra,dec,variable\nZTFJ1,30.0,40.0,0.9\n")
     (folder / "tree.yaml").write_text("class: tds\nsubclasses: [{class: vnv}, {class: pnp}]\n")
@@ -105,6 +107,7 @@ def stars(folder: Path) -> dict[str, str]:
         "residuals": str(folder / "residuals.parquet"),
         "light_curves": str(survey.make(folder / "survey").folder / "light_curves.parquet"),
         "plugin": "ztf_scope",
+        "predictions": str(predictions),
         **{name: str(folder / f"{name}.csv") for name in ("training", "stars")},
         "tree": str(folder / "tree.yaml"),
     }
