@@ -14,6 +14,7 @@ from astrodome_ztf_scope.features.damped_random_walk import (
     fit_damped_random_walk,
 )
 from scipy import linalg, optimize, stats
+from threadpoolctl import threadpool_limits
 from ztf_scope.features.random_curves import Array, with_invalid_epochs
 
 Curve = tuple[Array, Array, Array]
@@ -117,7 +118,8 @@ def test_the_fit_has_the_largest_dense_likelihood() -> None:
 def test_the_parameters_of_simulated_walks_are_recovered() -> None:
     random = np.random.default_rng(6)
     walk = DampedRandomWalk(tau=30.0, sigma=0.25, jitter=1e-5, mean=18.5)
-    found = [drw_features(*simulated(random, walk, 300, 1800)) for _ in range(40)]
+    with threadpool_limits(1, "blas"):
+        found = [drw_features(*simulated(random, walk, 300, 1800)) for _ in range(40)]
     tau, sigma = ([each[name] for each in found] for name in ("drw_tau", "drw_sigma"))
     assert np.mean([each["drw_fit_success"] for each in found]) > 0.95
     assert np.median(tau) == pytest.approx(30, rel=0.15)

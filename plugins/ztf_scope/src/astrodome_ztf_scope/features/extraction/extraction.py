@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from astrodome import AstrodomeError, InvalidInputError, compute, files
 from astrodome.runs import provenance
+from threadpoolctl import threadpool_limits
 
 from ...catalogues import epochs
 from ...tables import datasets, feature_provenance, identifiers, parts
@@ -166,7 +167,8 @@ def write_features(
     digest = _digest(source, options, catalogue.name if options.needs_catalogue else "")
     if parts.is_complete(target, digest, "computation of features", force=force):
         return results.read(target, existing=True)
-    with parts.folder(target, digest) as folder:
+    # Light curves are processed in parallel, and threads in BLAS would slow down their small fits.
+    with parts.folder(target, digest) as folder, threadpool_limits(1, "blas"):
         prepared = source.prepare(folder)
         if not prepared.light_curves:
             shutil.rmtree(folder)
