@@ -43,7 +43,7 @@ def _conditional_entropy(curve: LightCurve) -> Evaluate:
     span = np.ptp(curve.mag)
     bins = binned_kernels.MAG_BINS
     scaled = (curve.mag - curve.mag.min()) / span * bins if span > 0 else np.zeros(points)
-    mag_bin = np.minimum(scaled.astype(np.int32), bins - 1)
+    mag_bin = np.clip(np.nan_to_num(scaled), 0, bins - 1).astype(np.int32)
     count = np.arange(points + 1)
     terms = count * np.log(np.maximum(count, 1))
     # The largest power of two with which no sum of up to 2 N table values exceeds 63 bits.
@@ -95,7 +95,12 @@ def variance_ratio(explained: Array, total: float, terms: int, rest: int) -> Arr
 def _piecewise_likelihood(curve: LightCurve) -> Evaluate:
     between, _ = _between_bins(curve, curve.weight)
     scale = 0.5 * curve.total_weight
-    return lambda frequency: scale * between(frequency)
+
+    def evaluate(frequency: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            return scale * between(frequency)
+
+    return evaluate
 
 
 def _box_least_squares(curve: LightCurve) -> Evaluate:
@@ -146,7 +151,13 @@ def bic_differences(curve: LightCurve) -> Evaluate:
     explained, _ = explained_by_harmonics(curve, harmonics, trend=True)
     penalty = 2 * np.arange(1, harmonics + 1) * math.log(points)
     scale = curve.total_weight
-    return lambda frequency: scale * explained(frequency) - penalty
+
+    def evaluate(frequency: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            differences: Array = scale * explained(frequency) - penalty
+        return differences
+
+    return evaluate
 
 
 def _harmonics_by_bic(curve: LightCurve) -> Evaluate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from astrodome import InvalidInputError
 from numpy.typing import NDArray
 
 from .options import Array, SearchOptions
@@ -31,6 +32,8 @@ HALF_WIDTH = 0.005
 """Half the width of the bands at higher multiples of the solar and sidereal day, in 1/d.
 
 It includes the yearly side lobes, which are 0.0027/d apart."""
+MAX_SIZE = 1e9
+"""Maximum number of frequencies."""
 CHUNKS_PER_PEAK = 3
 """Number of intervals in log period, divided by the number of requested periods."""
 
@@ -68,7 +71,14 @@ def make_grid(baseline: float, options: SearchOptions) -> Grid | None:
     first = options.min_frequency or 2 / baseline
     if first > options.max_frequency:
         return None
-    size = int(np.floor((options.max_frequency - first) / step * (1 + 1e-12))) + 1
+    cycles = (options.max_frequency - first) * baseline
+    if not cycles * options.samples_per_peak < MAX_SIZE:
+        raise InvalidInputError(
+            f"The frequency grid is too large: the light curve spans {baseline:g} days, and the "
+            f"maximum frequency is {options.max_frequency:g}/d.",
+            "Times must be in days.",
+        )
+    size = int(np.floor(cycles * options.samples_per_peak * (1 + 1e-12))) + 1
     chunks = CHUNKS_PER_PEAK * int(options.top_n)
     borders = np.geomspace(first, first + step * size, chunks + 1)
     edges = np.clip(np.ceil((borders - first) / step), 0, size).astype(np.int64)

@@ -6,13 +6,17 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from astrodome import InvalidInputError
 from numpy.typing import ArrayLike
 
+from ..epochs import plain_values
 from .grid import Grid, make_grid
 from .light_curve import LightCurve, prepare
 from .options import Array, Peaks, SearchOptions, check_algorithms
 from .summary import Index, Summary, chunk_parts
 
+MAX_FREQUENCY = 1e9
+"""Maximum frequency, in 1/d, for which phases are meaningful."""
 BLOCK = 1 << 15
 """Maximum number of grid frequencies that are processed at once."""
 BLOCKS = 32
@@ -60,7 +64,7 @@ def search(
     Raises
     ------
     InvalidInputError
-        If the arrays have different lengths.
+        If the arrays have different lengths, or if the time span requires too many frequencies.
 
     Examples
     --------
@@ -93,8 +97,8 @@ def periodogram(
         Times in days, magnitudes and their standard errors. See :func:`search`.
     algorithm : str
         Name of the algorithm, for example ``"LS"``.
-    frequency : array_like, shape (F,)
-        Frequencies, in 1/d.
+    frequency : array_like or Quantity, shape (F,)
+        Frequencies, in 1/d unless they have a unit.
 
     Returns
     -------
@@ -105,7 +109,8 @@ def periodogram(
     Raises
     ------
     InvalidInputError
-        If the algorithm is unknown, or if the arrays have different lengths.
+        If the algorithm is unknown, if a frequency is not finite, or if the arrays have different
+        lengths.
 
     Examples
     --------
@@ -120,7 +125,11 @@ def periodogram(
 
     check_algorithms((algorithm,))
     curve = prepare(time, mag, magerr)
-    frequencies = np.atleast_1d(np.asarray(frequency, np.float64))
+    frequencies = plain_values(frequency, "1/d", "frequency")
+    if not (np.isfinite(frequencies) & (np.abs(frequencies) < MAX_FREQUENCY)).all():
+        raise InvalidInputError(
+            f"Invalid frequency: expected finite values below {MAX_FREQUENCY:g}/d."
+        )
     chosen = ALGORITHMS[algorithm]
     if len(curve.mag) < chosen.min_points:
         return np.full(len(frequencies), np.nan)
@@ -189,7 +198,8 @@ def _surroundings(grid: Grid, index: Index, values: Array, step: int) -> Index:
     best = []
     for _, part in chunk_parts(grid, index):
         count = max(MIN_CANDIDATES, math.ceil(CANDIDATES * (part.stop - part.start)))
-        order = np.argsort(-values[part], kind="stable")[:count]
+        count = min(count, part.stop - part.start)
+        order = np.argpartition(-values[part], count - 1)[:count]
         best.append(index[part][order])
     offsets = np.concatenate([np.arange(1 - step, 0), np.arange(1, step)])
     around = np.unique(np.concatenate(best)[:, np.newaxis] + offsets)
