@@ -43,7 +43,7 @@ def _conditional_entropy(curve: LightCurve) -> Evaluate:
     span = np.ptp(curve.mag)
     bins = binned_kernels.MAG_BINS
     scaled = (curve.mag - curve.mag.min()) / span * bins if span > 0 else np.zeros(points)
-    mag_bin = np.clip(np.nan_to_num(scaled), 0, bins - 1).astype(np.int32)
+    mag_bin = np.asarray(np.clip(np.nan_to_num(scaled), 0, bins - 1), np.int32)
     count = np.arange(points + 1)
     terms = count * np.log(np.maximum(count, 1))
     # The largest power of two with which no sum of up to 2 N table values exceeds 63 bits.
@@ -58,25 +58,21 @@ def _conditional_entropy(curve: LightCurve) -> Evaluate:
     return evaluate
 
 
-def _between_bins(curve: LightCurve, weight: Array) -> tuple[Evaluate, float]:
-    """Return the chi² that the means of the phase bins remove, and the chi² of the mean."""
-    residual = curve.mag - np.average(curve.mag, weights=weight)
-    points = weight + 1j * (weight * residual)
-
-    def evaluate(frequency: Array) -> Array:
-        out = np.empty(len(frequency))
-        binned_kernels.variance_between_bins(curve.time, points, frequency, out)
-        return out
-
-    return evaluate, float((weight * residual**2).sum())
-
-
 def _analysis_of_variance(curve: LightCurve) -> Evaluate:
-    between, total = _between_bins(curve, np.ones(len(curve.mag)))
     bins, points = binned_kernels.PHASE_BINS, len(curve.mag)
+    residual = curve.mag - curve.mag.mean()
+    # All bits that the number of points does not require are used for the sums of residuals.
+    count_bits = points.bit_length()
+    largest = np.abs(residual).max() * points
+    unit = 2.0 ** (math.ceil(math.log2(largest)) + count_bits - 62) if largest > 0 else 1.0
+    rounded = np.round(residual / unit)
+    packed = (rounded.astype(np.int64) << count_bits) + 1
+    total = float((rounded**2).sum())
 
     def evaluate(frequency: Array) -> Array:
-        return variance_ratio(between(frequency), total, bins - 1, points - bins)
+        between = np.empty(len(frequency))
+        binned_kernels.variance_between_bins(curve.time, packed, count_bits, frequency, between)
+        return variance_ratio(between, total, bins - 1, points - bins)
 
     return evaluate
 
@@ -87,28 +83,27 @@ def variance_ratio(explained: Array, total: float, terms: int, rest: int) -> Arr
     The remaining chi² is at least the rounding error of the total, so that the ratio is finite.
     """
     remaining = np.maximum(total - explained, 1e-15 * total)
-    with np.errstate(invalid="ignore"):
-        ratio: Array = explained / remaining * (rest / terms)
+    ratio: Array = explained / remaining * (rest / terms)
     return ratio
 
 
 def _piecewise_likelihood(curve: LightCurve) -> Evaluate:
-    between, _ = _between_bins(curve, curve.weight)
-    scale = 0.5 * curve.total_weight
+    weighted, scale = curve.weight * curve.residual, curve.total_weight
 
     def evaluate(frequency: Array) -> Array:
-        with np.errstate(invalid="ignore"):
-            return scale * between(frequency)
+        out = np.empty(len(frequency))
+        binned_kernels.piecewise_likelihood(curve.time, curve.weight, weighted, frequency, out)
+        return scale * out
 
     return evaluate
 
 
 def _box_least_squares(curve: LightCurve) -> Evaluate:
-    points = curve.weight + 1j * (curve.weight * curve.residual)
+    weighted = curve.weight * curve.residual
 
     def evaluate(frequency: Array) -> Array:
         out = np.empty(len(frequency))
-        binned_kernels.box_least_squares(curve.time, points, frequency, out)
+        binned_kernels.box_least_squares(curve.time, curve.weight, weighted, frequency, out)
         return out
 
     return evaluate
@@ -153,8 +148,7 @@ def bic_differences(curve: LightCurve) -> Evaluate:
     scale = curve.total_weight
 
     def evaluate(frequency: Array) -> Array:
-        with np.errstate(invalid="ignore"):
-            differences: Array = scale * explained(frequency) - penalty
+        differences: Array = scale * explained(frequency) - penalty
         return differences
 
     return evaluate
@@ -188,8 +182,7 @@ def _lomb_scargle(curve: LightCurve) -> Evaluate:
         position = lomb_scargle.grid_positions(frequency)
         if position is not None:
             return lomb_scargle.power(curve, frequency, position)
-        with np.errstate(invalid="ignore"):
-            power: Array = explained(frequency)[:, 0] / total
+        power: Array = explained(frequency)[:, 0] / total
         return power
 
     return evaluate

@@ -1,15 +1,18 @@
 """Compiled periodograms of phase-binned light curves: CE, AOV, FPW and BLS.
 
 Each kernel writes one value per frequency. It first computes the phase bins of all points in a
-vectorized loop, and then adds the points to several partial histograms in turn. With only one
-histogram, a point would wait until the previous point is stored if both are in the same bin.
+vectorized loop, and then adds the points to their bins. Bin numbers are converted to unsigned
+integers, because Numba would otherwise check whether each index is negative.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..kernels import Array, compiled
+
+Bins = NDArray[np.int32]
 
 PHASE_BINS = 20
 """Number of phase bins of CE, AOV and FPW."""
@@ -19,10 +22,12 @@ BOX_BINS = 50
 """Number of phase bins of BLS."""
 MIN_BOX, MAX_BOX = 1, 25
 """Minimum and maximum width of the box in phase bins: 0.01 and 0.5 cycles, rounded outward."""
+MIN_BOX_WEIGHT = 1e-12
+"""Weights are rounded: smaller weights inside or outside a box are not significant."""
 
 
 @compiled
-def _phase_bins(time: Array, frequency: float, bins: int, offset: Array, out: Array) -> None:
+def _phase_bins(time: Array, frequency: float, bins: int, offset: Bins, out: Bins) -> None:
     """Write the phase bin of each point plus the offset of the point."""
     for i in range(len(time)):
         cycles = time[i] * frequency
@@ -31,110 +36,118 @@ def _phase_bins(time: Array, frequency: float, bins: int, offset: Array, out: Ar
 
 @compiled
 def conditional_entropy(
-    time: Array, mag_bin: Array, frequency: Array, table: Array, unit: float, out: Array
+    time: Array,
+    mag_bin: Bins,
+    frequency: Array,
+    terms: NDArray[np.int64],
+    unit: float,
+    out: Array,
 ) -> None:
     """Write the conditional entropy of the magnitude bins for a given phase bin.
 
-    ``table[n]`` is n ln n as an integer multiple of ``unit``. Sums of integers do not depend on the
-    order of the points.
+    ``terms[n]`` is n ln n as an integer multiple of ``unit``. Sums of integers do not depend on the
+    order of the points. The sum over the cells is updated whenever a point is added to a cell,
+    because a light curve often has fewer points than there are cells.
     """
-    points, cells = len(time), PHASE_BINS * MAG_BINS
-    bins = np.empty(points, np.int32)
-    offset = (mag_bin * PHASE_BINS).astype(np.int32)
-    a, b = np.zeros(cells, np.int32), np.zeros(cells, np.int32)
-    c, d = np.zeros(cells, np.int32), np.zeros(cells, np.int32)
-    per_phase = np.zeros(PHASE_BINS, np.int32)
-    rest = points % 4
+    cells = PHASE_BINS * MAG_BINS
+    bins = np.empty(len(time), np.int32)
+    offset = (mag_bin * np.int32(PHASE_BINS)).astype(np.int32)
+    increase = terms[1:] - terms[:-1]
+    count, per_phase = np.zeros(cells, np.int32), np.zeros(PHASE_BINS, np.int32)
     for k in range(len(frequency)):
         _phase_bins(time, frequency[k], PHASE_BINS, offset, bins)
-        for i in range(0, points - rest, 4):
-            a[np.uint32(bins[i])] += 1
-            b[np.uint32(bins[i + 1])] += 1
-            c[np.uint32(bins[i + 2])] += 1
-            d[np.uint32(bins[i + 3])] += 1
-        for i in range(points - rest, points):
-            a[np.uint32(bins[i])] += 1
-        for j in range(cells):
-            a[j] += b[j] + c[j] + d[j]
-            b[j] = c[j] = d[j] = 0
         total = np.int64(0)
-        for j in range(cells):
-            total -= table[np.uint32(a[j])]
+        for i in range(len(bins)):
+            cell = np.uint32(bins[i])
+            before = count[cell]
+            total -= increase[np.uint32(before)]
+            count[cell] = before + 1
         for m in range(MAG_BINS):
             for p in range(PHASE_BINS):
-                per_phase[p] += a[m * PHASE_BINS + p]
+                per_phase[p] += count[m * PHASE_BINS + p]
         for p in range(PHASE_BINS):
-            total += table[np.uint32(per_phase[p])]
+            total += terms[np.uint32(per_phase[p])]
             per_phase[p] = 0
         for j in range(cells):
-            a[j] = 0
-        out[k] = total * unit / points
+            count[j] = 0
+        out[k] = total * unit / len(time)
 
 
 @compiled
-def _sums(bins: Array, points: Array, partial: Array) -> None:
-    """Add complex numbers (weight, weighted magnitude) to the sums of their phase bins.
+def variance_between_bins(
+    time: Array, packed: NDArray[np.int64], count_bits: int, frequency: Array, out: Array
+) -> None:
+    """Write the sum over the phase bins of (sum of residuals)² / (number of points).
 
-    ``partial`` has the shape (2, number of bins). The result is written to its first row.
+    ``packed`` contains the residuals as integers in the high bits, and 1 in the low ``count_bits``
+    bits. One addition per point therefore updates both the sum and the number of points of a bin.
     """
-    first, second = partial[0], partial[1]
-    first[:] = 0
-    second[:] = 0
-    even = len(bins) // 2 * 2
-    for i in range(0, even, 2):
-        first[np.uint32(bins[i])] += points[i]
-        second[np.uint32(bins[i + 1])] += points[i + 1]
-    for i in range(even, len(bins)):
-        first[np.uint32(bins[i])] += points[i]
-    for j in range(len(first)):
-        first[j] += second[j]
-
-
-@compiled
-def variance_between_bins(time: Array, points: Array, frequency: Array, out: Array) -> None:
-    """Write the sum over the phase bins of (sum of weighted magnitudes)² / (sum of weights).
-
-    ``points`` contains the complex numbers w + i w (m − m̄). The sum is the chi² that the mean
-    magnitudes of the bins remove: AOV is a function of it, and FPW is half of it.
-    """
-    bins = np.empty(len(time), np.int32)
-    zero = np.zeros(len(time), np.int32)
-    partial = np.zeros((2, PHASE_BINS), np.complex128)
+    bins, zero = np.empty(len(time), np.int32), np.zeros(len(time), np.int32)
+    sums = np.empty(PHASE_BINS, np.int64)
     for k in range(len(frequency)):
         _phase_bins(time, frequency[k], PHASE_BINS, zero, bins)
-        _sums(bins, points, partial)
+        sums[:] = 0
+        for i in range(len(bins)):
+            sums[np.uint32(bins[i])] += packed[i]
         total = 0.0
         for j in range(PHASE_BINS):
-            weight, weighted = partial[0, j].real, partial[0, j].imag
-            total += weighted * weighted / weight if weight > 0 else 0.0
+            residual = float(sums[j] >> count_bits)
+            points = sums[j] & ((1 << count_bits) - 1)
+            total += residual * residual / max(points, 1)
         out[k] = total
 
 
 @compiled
-def box_least_squares(time: Array, points: Array, frequency: Array, out: Array) -> None:
+def _weighted_sums(bins: Bins, weight: Array, weighted: Array, w: Array, y: Array) -> None:
+    """Write the sums of the weights and of the weighted residuals in each bin."""
+    w[:] = 0
+    y[:] = 0
+    for i in range(len(bins)):
+        j = np.uint32(bins[i])
+        w[j] += weight[i]
+        y[j] += weighted[i]
+
+
+@compiled
+def piecewise_likelihood(
+    time: Array, weight: Array, weighted: Array, frequency: Array, out: Array
+) -> None:
+    """Write the sum over the phase bins of (sum of weighted residuals)² / (2 sum of weights)."""
+    bins, zero = np.empty(len(time), np.int32), np.zeros(len(time), np.int32)
+    w, y = np.empty(PHASE_BINS), np.empty(PHASE_BINS)
+    for k in range(len(frequency)):
+        _phase_bins(time, frequency[k], PHASE_BINS, zero, bins)
+        _weighted_sums(bins, weight, weighted, w, y)
+        total = 0.0
+        for j in range(PHASE_BINS):
+            total += y[j] * y[j] / (2 * w[j]) if w[j] > 0 else 0.0
+        out[k] = total
+
+
+@compiled
+def box_least_squares(
+    time: Array, weight: Array, weighted: Array, frequency: Array, out: Array
+) -> None:
     """Write the maximum of s² / (r (1 − r)) over all boxes of adjacent phase bins.
 
-    ``points`` contains the complex numbers w + i w (m − m̄) with a sum of weights of 1. r and s are
-    the sums of their real and imaginary parts in the box. A box that starts near the end of the
-    cycle continues at its beginning.
+    r and s are the sums of the weights and of the weighted residuals in the box, and the sum of all
+    weights is 1. A box that starts near the end of the cycle continues at its beginning.
     """
-    bins = np.empty(len(time), np.int32)
-    zero = np.zeros(len(time), np.int32)
-    partial = np.zeros((2, BOX_BINS), np.complex128)
-    r = np.zeros(BOX_BINS + MAX_BOX + 1)
-    s = np.zeros(BOX_BINS + MAX_BOX + 1)
+    bins, zero = np.empty(len(time), np.int32), np.zeros(len(time), np.int32)
+    w, y = np.empty(BOX_BINS), np.empty(BOX_BINS)
+    r, s = np.zeros(BOX_BINS + MAX_BOX + 1), np.zeros(BOX_BINS + MAX_BOX + 1)
     best = np.empty(BOX_BINS)
     for k in range(len(frequency)):
         _phase_bins(time, frequency[k], BOX_BINS, zero, bins)
-        _sums(bins, points, partial)
+        _weighted_sums(bins, weight, weighted, w, y)
         for j in range(BOX_BINS + MAX_BOX):
-            value = partial[0, j % BOX_BINS]
-            r[j + 1], s[j + 1] = r[j] + value.real, s[j] + value.imag
+            i = j if j < BOX_BINS else j - BOX_BINS
+            r[j + 1], s[j + 1] = r[j] + w[i], s[j] + y[i]
         best[:] = 0
         for width in range(MIN_BOX, MAX_BOX + 1):
             for j in range(BOX_BINS):
-                inside, excess = r[j + width] - r[j], s[j + width] - s[j]
-                product = inside * (1 - inside)
-                score = excess * excess / product if product > 1e-12 else 0.0
-                best[j] = max(best[j], score)
+                end = np.uint32(j + width)
+                inside, excess = r[end] - r[j], s[end] - s[j]
+                score = excess * excess / np.maximum(inside * (1 - inside), MIN_BOX_WEIGHT)
+                best[j] = np.maximum(best[j], score)
         out[k] = best.max()

@@ -81,10 +81,10 @@ def log_beta_survival(fraction: Array, terms: Array | float, rest: Array | float
     x = np.clip(1 - np.nan_to_num(fraction), 1e-16, 1.0)
     a, b = np.broadcast_to(rest, x.shape) / 2, np.broadcast_to(terms, x.shape) / 2
     probability = special.betainc(a, b, x)
-    with np.errstate(divide="ignore"):
-        tail = a * np.log(x) + b * np.log1p(-x) - np.log(a) - special.betaln(a, b)
-        tail -= np.log1p(-np.minimum((a + b) / (a + 1) * x, 0.5))
-        return np.where(probability > 1e-250, np.log(probability), tail)
+    tail = a * np.log(x) + b * np.log1p(-x) - np.log(a) - special.betaln(a, b)
+    tail -= np.log1p(-np.minimum((a + b) / (a + 1) * x, 0.5))
+    logarithm: Array = np.where(probability > 1e-250, np.log(probability), tail)
+    return logarithm
 
 
 def _baluev(fraction: Array, points: int, max_frequency: float, curve: LightCurve) -> Array:
@@ -94,12 +94,11 @@ def _baluev(fraction: Array, points: int, max_frequency: float, curve: LightCurv
     width = max_frequency * math.sqrt(4 * math.pi * _weighted_variance(curve))
     gamma = math.exp(special.gammaln((points - 1) / 2) - special.gammaln((points - 2) / 2))
     factor = gamma * math.sqrt(2 / (points - 1)) * width
-    with np.errstate(divide="ignore"):
-        crossings = (
-            np.log(factor)
-            + (half - 0.5) * remaining
-            + 0.5 * np.log(0.5 * (points - 1) * np.clip(fraction, 0, 1))
-        )
+    crossings = (
+        np.log(factor)
+        + (half - 0.5) * remaining
+        + 0.5 * np.log(0.5 * (points - 1) * np.clip(fraction, 0, 1))
+    )
     return _log10_any(np.logaddexp(half * remaining, crossings))
 
 

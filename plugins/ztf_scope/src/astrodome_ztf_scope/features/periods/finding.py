@@ -153,7 +153,7 @@ def _light_curves(time: Any, mag: Any, magerr: Any) -> tuple[list[Curve], Sequen
         if not groups:
             raise InvalidInputError("The table of epochs is empty.")
         return [
-            (*(group[name].to_numpy(np.float64) for name in ("hjd", "mag", "magerr")),)  # type: ignore[misc]
+            (*(group[name].to_numpy(np.float64) for name in ("hjd", "mag", "magerr")),)
             for _, group in groups
         ], [name for name, _ in groups]
     if mag is None:

@@ -55,7 +55,8 @@ class Grid:
 
     def frequency(self, index: NDArray[np.int64]) -> Array:
         """Return the frequencies with the given indices."""
-        return self.first + self.step * index
+        frequency: Array = self.first + self.step * index.astype(np.float64)
+        return frequency
 
     def is_searched(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whether the frequencies with the given indices are not masked."""

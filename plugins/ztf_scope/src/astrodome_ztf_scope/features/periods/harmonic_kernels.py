@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .options import Array
+from ..kernels import Array
 
 HARMONICS = 3
 """Maximum number of harmonics of MHF, and number of harmonics of MHAOV."""
@@ -59,38 +59,53 @@ def _multiples(cos: Array, sin: Array) -> None:
 
 
 @compiled
-def _dot(a: Array, b: Array) -> float:
-    total = 0.0
-    for i in range(len(a)):
-        total += a[i] * b[i]
-    return total
+def _products(rows: Array, cos: Array, sin: Array, harmonics: int, out: Array) -> None:
+    """Write the sums of products of three rows with cos kx and sin kx to ``out[k]``.
+
+    ``out`` has the shape (2 harmonics + 1, 6). Above the number of harmonics, only the first row is
+    used.
+    """
+    a, b, c = rows[0], rows[1], rows[2]
+    for k in range(len(cos)):
+        x, y = cos[k], sin[k]
+        ax = ay = bx = by = cx = cy = 0.0
+        if k <= harmonics:
+            for i in range(len(a)):
+                ax += a[i] * x[i]
+                ay += a[i] * y[i]
+                bx += b[i] * x[i]
+                by += b[i] * y[i]
+                cx += c[i] * x[i]
+                cy += c[i] * y[i]
+        else:
+            for i in range(len(a)):
+                ax += a[i] * x[i]
+                ay += a[i] * y[i]
+        out[k, 0], out[k, 1], out[k, 2], out[k, 3], out[k, 4], out[k, 5] = ax, ay, bx, by, cx, cy
 
 
 @compiled
-def _columns(rows: Array, cos: Array, sin: Array, gram: Array, right: Array) -> None:
+def _normal_equations(sums: Array, gram: Array, right: Array) -> None:
     """Write the Gram matrix of cos x, sin x, cos 2x, … and their products with the data.
 
-    ``rows`` contains the weights w, w times the normalized trend, and w times the data. The columns
-    are made orthogonal to the constant and to the trend.
+    ``sums`` is the result of :func:`_products` for the weights w, w times the normalized trend, and
+    w times the data. The columns are made orthogonal to the constant and to the trend.
     """
     n = len(gram) // 2
-    c, s = np.empty(2 * n + 1), np.empty(2 * n + 1)
+    norm = 1 / math.sqrt(sums[0, 0])
     mean, trend = np.empty(2 * n), np.empty(2 * n)
-    for k in range(2 * n + 1):
-        c[k], s[k] = _dot(rows[0], cos[k]), _dot(rows[0], sin[k])
-    norm = 1 / math.sqrt(c[0])
     for j in range(n):
-        mean[2 * j], mean[2 * j + 1] = c[j + 1] * norm, s[j + 1] * norm
-        trend[2 * j], trend[2 * j + 1] = _dot(rows[1], cos[j + 1]), _dot(rows[1], sin[j + 1])
-        right[2 * j], right[2 * j + 1] = _dot(rows[2], cos[j + 1]), _dot(rows[2], sin[j + 1])
+        mean[2 * j], mean[2 * j + 1] = sums[j + 1, 0] * norm, sums[j + 1, 1] * norm
+        trend[2 * j], trend[2 * j + 1] = sums[j + 1, 2], sums[j + 1, 3]
+        right[2 * j], right[2 * j + 1] = sums[j + 1, 4], sums[j + 1, 5]
     for j in range(n):
         for k in range(j + 1):  # products of cosines and sines as sums
             add, diff = j + k + 2, j - k
-            gram[2 * j, 2 * k] = 0.5 * (c[diff] + c[add])
-            gram[2 * j + 1, 2 * k + 1] = 0.5 * (c[diff] - c[add])
-            gram[2 * j + 1, 2 * k] = 0.5 * (s[add] + s[diff])
+            gram[2 * j, 2 * k] = 0.5 * (sums[diff, 0] + sums[add, 0])
+            gram[2 * j + 1, 2 * k + 1] = 0.5 * (sums[diff, 0] - sums[add, 0])
+            gram[2 * j + 1, 2 * k] = 0.5 * (sums[add, 1] + sums[diff, 1])
             if k < j:
-                gram[2 * j, 2 * k + 1] = 0.5 * (s[add] - s[diff])
+                gram[2 * j, 2 * k + 1] = 0.5 * (sums[add, 1] - sums[diff, 1])
     for j in range(2 * n):
         for k in range(j + 1):
             gram[j, k] -= mean[j] * mean[k] + trend[j] * trend[k]
@@ -130,9 +145,11 @@ def explained_by_harmonics(time: Array, rows: Array, frequency: Array, out: Arra
     cos = np.ones((2 * harmonics + 1, len(time)))
     sin = np.zeros((2 * harmonics + 1, len(time)))
     gram, right = np.empty((2 * harmonics, 2 * harmonics)), np.empty(2 * harmonics)
+    sums = np.zeros((2 * harmonics + 1, 6))
     limit = SINGULAR * rows[0].sum()
     for f in range(len(frequency)):
         _cos_sin(time, frequency[f], cos[1], sin[1])
         _multiples(cos, sin)
-        _columns(rows, cos, sin, gram, right)
+        _products(rows, cos, sin, harmonics, sums)
+        _normal_equations(sums, gram, right)
         _explained(gram, right, limit, out[f])

@@ -23,8 +23,7 @@ class LightCurve:
     @cached_property
     def weight(self) -> Array:
         """Inverse variances, divided by their sum."""
-        with np.errstate(under="ignore"):
-            relative = (self.magerr.min() / self.magerr) ** 2
+        relative = (self.magerr.min() / self.magerr) ** 2
         normalized: Array = relative / relative.sum()
         return normalized
 
@@ -32,8 +31,7 @@ class LightCurve:
     def total_weight(self) -> float:
         """Sum of the inverse variances, in 1/mag². For extreme errors, it is infinite or 0."""
         smallest = self.magerr.min()
-        with np.errstate(over="ignore", under="ignore", divide="ignore"):
-            return float(((smallest / self.magerr) ** 2).sum() / smallest**2)
+        return float(((smallest / self.magerr) ** 2).sum() / smallest**2)
 
     @cached_property
     def residual(self) -> Array:

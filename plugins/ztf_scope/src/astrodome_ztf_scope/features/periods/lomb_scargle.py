@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from .light_curve import LightCurve
 from .options import Array
 
-PRECISION = 1e-10
+PRECISION = 1e-8
 """Requested relative precision of the nonuniform FFT."""
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Maximum number of frequencies per FFT. The working memory then fits into the CPU cache."""
 MIN_SIZE = 1000
 """Minimum number of frequencies for which an FFT is faster than sums over all points."""

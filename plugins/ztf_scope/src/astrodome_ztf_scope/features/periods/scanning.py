@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from astrodome import InvalidInputError
@@ -17,9 +18,9 @@ from .summary import Index, Summary, chunk_parts
 
 MAX_FREQUENCY = 1e9
 """Maximum frequency, in 1/d, for which phases are meaningful."""
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Maximum number of grid frequencies that are processed at once."""
-BLOCKS = 32
+BLOCKS = 16
 """Minimum number of blocks, except for small grids."""
 CANDIDATES = 0.02
 """Fraction of the coarse grid whose surroundings are searched, in each chunk."""
@@ -74,12 +75,13 @@ def search(
     >>> mag = 15 + 0.2 * np.sin(2 * np.pi * time / 0.7654)
     >>> peaks = search(time, mag, np.full(200, 0.01), SearchOptions(max_frequency=10))
     >>> {name: round(float(peak.period[0]), 3) for name, peak in peaks.items()}
-    {'LS': 0.765, 'CE': 0.766, 'AOV': 0.766}
+    {'LS': 0.765, 'CE': 0.765, 'AOV': 0.765}
     """
     options = options or SearchOptions()
     curve = prepare(time, mag, magerr)
     grid = make_grid(curve.baseline, options)
-    return {name: _search(name, curve, grid, options) for name in options.algorithms}
+    with np.errstate(all="ignore"):  # Extreme values of the light curve result in NaN.
+        return {name: _search(name, curve, grid, options) for name in options.algorithms}
 
 
 def periodogram(
@@ -119,7 +121,7 @@ def periodogram(
     >>> time = np.arange(40) * 0.37
     >>> mag = 15 + 0.1 * np.cos(2 * np.pi * 0.5 * time)
     >>> periodogram(time, mag, None, "LS", [0.4, 0.5]).round(3)
-    array([0.033, 1.   ])
+    array([0.05, 1.  ])
     """
     from .algorithms import ALGORITHMS
 
@@ -133,7 +135,8 @@ def periodogram(
     chosen = ALGORITHMS[algorithm]
     if len(curve.mag) < chosen.min_points:
         return np.full(len(frequencies), np.nan)
-    return chosen.prepare(curve)(frequencies)
+    with np.errstate(all="ignore"):  # Extreme values of the light curve result in NaN.
+        return chosen.prepare(curve)(frequencies)
 
 
 def _search(name: str, curve: LightCurve, grid: Grid | None, options: SearchOptions) -> Peaks:
@@ -142,7 +145,8 @@ def _search(name: str, curve: LightCurve, grid: Grid | None, options: SearchOpti
     from .false_alarms import log10_fap
 
     algorithm, n = ALGORITHMS[name], int(options.top_n)
-    nothing = Peaks(*(np.full(n, np.nan) for _ in range(4)))
+    columns = np.full((4, n), np.nan)
+    nothing = Peaks(columns[0], columns[1], columns[2], columns[3])
     if grid is None or len(curve.mag) < algorithm.min_points or np.ptp(curve.mag) == 0:
         return nothing
     evaluate, sign = algorithm.prepare(curve), -1 if algorithm.minimum else 1
@@ -160,9 +164,8 @@ def _search(name: str, curve: LightCurve, grid: Grid | None, options: SearchOpti
     value, frequency = value[order], grid.frequency(index[order])
     fap = log10_fap(name, curve, frequency, sign * value, grid, summary.maxima)
     significance = np.abs(summary.mean - value) / summary.std
-    columns = np.full((4, n), np.nan)
     columns[:, : len(order)] = 1 / frequency, sign * value, significance, fap
-    return Peaks(*columns, mean=sign * summary.mean, std=summary.std)
+    return replace(nothing, mean=sign * summary.mean, std=summary.std)
 
 
 def _scan(grid: Grid, evaluate: Callable[[Index], Array], step: int) -> Summary:

@@ -15,7 +15,7 @@ from .options import Array
 
 Index = NDArray[np.int64]
 
-SUBBLOCKS = 8
+SUBBLOCKS = 16
 """Number of parts of each block, whose maxima give the distribution of the largest value."""
 
 
