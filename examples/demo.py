@@ -96,7 +96,7 @@ def simulated_photometry() -> None:
     """Classify simulated ZTF photometry: features, training, predictions and a page."""
     folder = DEMO / "ztf"
     command("python", Path(__file__).with_name("demo_ztf.py"), folder)
-    features = ("--fourier-convention", "amplitudes")
+    features = ("--fourier-convention", "amplitudes", "--samples-per-peak", 5)
     command("scope", "features", "--file", folder / "training_light_curves.parquet",
         "--out", folder / "training_features.parquet", *features)  # fmt: skip
     command("scope", "train", "--all", "--algorithm", "xgb", "--config", folder / "config.yaml",

@@ -307,17 +307,17 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_the_demo_simulates_trains_and_classifies(
     demo: Any, scope: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(demo, "TRAINING_SOURCES", 99)
+    monkeypatch.setattr(demo, "TRAINING_SOURCES", 77)
     monkeypatch.setattr(demo, "SOURCES", 22)
-    monkeypatch.setattr(demo, "POINTS", (60, 70))
+    monkeypatch.setattr(demo, "POINTS", (50, 55))
     demo.write(tmp_path)
     fast = ("--fourier-convention", "amplitudes", "--max-freq=10", "--samples-per-peak=2")
-    fast += ("--min-points", "30")
+    fast += ("--min-points", "30", "--algorithms", "LS,AOV", "--no-dmdt")
     training = ("--file", tmp_path / "training_light_curves.parquet")
     scope("features", *training, "--out", tmp_path / "training_features.parquet", *fast).succeeded()
     dataset = demo.add_labels(tmp_path)
     labels = pd.read_parquet(dataset)
-    assert set(demo.CLASSES.values()) <= set(labels) and labels["obj_id"].nunique() == 99
+    assert set(demo.CLASSES.values()) <= set(labels) and labels["obj_id"].nunique() == 77
     assert (labels[list(demo.CLASSES.values())].sum(axis=1) == labels["variable"]).all()
     train = ("train", "--all", "--algorithm=xgb", "--config", tmp_path / "config.yaml", "--jobs=1")
     train += ("--path-dataset", dataset, "--group-by", "obj_id", "--no-plot", "--skip-cv")

@@ -114,10 +114,7 @@ def _show(inspection: SourceInspection) -> None:
     position = {}
     if inspection.ra == inspection.ra:
         position = {"ra": inspection.ra, "dec": inspection.dec}
-    best = {"period": inspection.period, "significance": inspection.significance}
-    console.show_one(
-        {"source": inspection.name, **position, **best, "algorithm": inspection.algorithm}
-    )
+    console.show_one({"source": inspection.name, **position, **_best_period(inspection)})
     console.show(_period_rows(inspection, RANKS))
     rows = [
         {**row, **{name: curve.statistics[name] for name in SHOWN}}
@@ -131,6 +128,11 @@ def _show(inspection: SourceInspection) -> None:
         if lines:
             print("\n".join(f"   {line}" for line in lines))
             print(f"   two cycles, period {inspection.period:.8g} d, brightest at the top")
+
+
+def _best_period(inspection: SourceInspection) -> dict[str, Any]:
+    names = ("period", "significance", "log10_fap", "algorithm")
+    return {name: getattr(inspection, name) for name in names}
 
 
 def _period_rows(inspection: SourceInspection, ranks: int = 0) -> Iterator[dict[str, Any]]:
@@ -160,9 +162,7 @@ def _document(inspection: SourceInspection, paths: Sequence[Path]) -> dict[str, 
         "source": inspection.name,
         "ra": inspection.ra,
         "dec": inspection.dec,
-        "period": inspection.period,
-        "significance": inspection.significance,
-        "algorithm": inspection.algorithm,
+        **_best_period(inspection),
         "periods": list(_period_rows(inspection)),
         "agreement": dict(inspection.agreement),
         "fourier": dict(inspection.fourier),

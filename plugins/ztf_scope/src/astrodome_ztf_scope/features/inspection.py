@@ -112,8 +112,10 @@ class SourceInspection:
     period, significance : float
         Best period in days and its significance, or NaN. If the period was specified, the
         significance is NaN.
+    log10_fap : float
+        Smallest logarithm of the false-alarm probability of the best period, or NaN.
     algorithm : str
-        Algorithm that found the best period, or ``given`` if the period was specified.
+        Algorithms that found the best period, or ``given`` if the period was specified.
     peaks : mapping of str to Peaks
         Best periods, keyed by algorithm.
     periodograms : mapping of str to Periodogram
@@ -134,6 +136,7 @@ class SourceInspection:
     light_curves: Sequence[InspectedLightCurve]
     period: float
     significance: float
+    log10_fap: float
     algorithm: str
     peaks: Mapping[str, Peaks] = field(repr=False)
     periodograms: Mapping[str, Periodogram] = field(repr=False)
@@ -186,10 +189,11 @@ def inspect_source(
         )
     time, mag, magerr = combined(curves)
     peaks = periods.search(time, mag, magerr, options.search)
-    best, significance, algorithm = period or np.nan, np.nan, GIVEN
+    best, significance, log10_fap, algorithm = period or np.nan, np.nan, np.nan, GIVEN
     if period is None:
         best, significance = periods.best_period(peaks, time, mag, magerr)
-        algorithm = _algorithms_of(best, peaks)
+        found = _log10_faps(best, peaks)
+        log10_fap, algorithm = min(found.values(), default=np.nan), ", ".join(found)
     main = _main(curves).epochs
     convention = options.fourier_convention
     return SourceInspection(
@@ -198,6 +202,7 @@ def inspect_source(
         light_curves=curves,
         period=best,
         significance=significance,
+        log10_fap=log10_fap,
         algorithm=algorithm,
         peaks=peaks,
         periodograms={n: _periodogram(time, mag, magerr, n, options.search) for n in peaks},
@@ -278,10 +283,14 @@ def _position(light_curves: pa.Table) -> dict[str, float]:
     return {"ra": ra, "dec": dec}
 
 
-def _algorithms_of(period: float, peaks: Mapping[str, Peaks]) -> str:
-    """Return the algorithms that found a period, separated by commas."""
-    found = [name for name, peak in peaks.items() if np.isclose(peak.period, period, 1e-9).any()]
-    return ", ".join(found)
+def _log10_faps(period: float, peaks: Mapping[str, Peaks]) -> dict[str, float]:
+    """Return the false-alarm probabilities of a period, keyed by the algorithms that found it."""
+    found = {}
+    for name, peak in peaks.items():
+        same = np.isclose(peak.period, period, rtol=1e-9)
+        if same.any():
+            found[name] = float(peak.log10_fap[same.argmax()])
+    return found
 
 
 def _periodogram(
