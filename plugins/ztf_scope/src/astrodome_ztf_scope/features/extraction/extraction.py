@@ -80,8 +80,8 @@ def compute_features(
     >>> mag = 15 + 0.3 * np.sin(2 * np.pi * hjd / 0.57)
     >>> epochs = pd.DataFrame({"_id": 7, "hjd": hjd, "mag": mag, "magerr": 0.02, "filterid": 1})
     >>> features = scope.compute_features(epochs, algorithms=("LS",), max_frequency=4.0)
-    >>> features[["_id", "period"]].round(2).values.tolist()
-    [[7.0, 0.57]]
+    >>> features[["_id", "period"]].round(2).to_numpy().tolist()
+    [[7, 0.57]]
     """
     with tempfile.TemporaryDirectory(prefix="scope-") as folder:
         out = Path(folder) / "features.parquet"
