@@ -148,6 +148,6 @@ def box_least_squares(
             for j in range(BOX_BINS):
                 end = np.uint32(j + width)
                 inside, excess = r[end] - r[j], s[end] - s[j]
-                score = excess * excess / np.maximum(inside * (1 - inside), MIN_BOX_WEIGHT)
+                score = excess * excess / max(inside * (1 - inside), MIN_BOX_WEIGHT)
                 best[j] = np.maximum(best[j], score)
         out[k] = best.max()

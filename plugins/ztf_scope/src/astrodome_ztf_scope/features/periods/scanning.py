@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 from astrodome import InvalidInputError
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..epochs import plain_values
 from .grid import Grid, make_grid
@@ -26,6 +25,9 @@ CANDIDATES = 0.02
 """Fraction of the coarse grid whose surroundings are searched, in each chunk."""
 MIN_CANDIDATES = 16
 """Minimum number of frequencies of the coarse grid whose surroundings are searched, per chunk."""
+STRONG = 6.0
+"""Distance from the mean, in standard deviations, from which a peak affects both noticeably."""
+NOTHING = np.empty(0)
 
 
 def search(
@@ -145,44 +147,98 @@ def _search(name: str, curve: LightCurve, grid: Grid | None, options: SearchOpti
     from .false_alarms import log10_fap
 
     algorithm, n = ALGORITHMS[name], int(options.top_n)
-    columns = np.full((4, n), np.nan)
-    nothing = Peaks(columns[0], columns[1], columns[2], columns[3])
     if grid is None or len(curve.mag) < algorithm.min_points or np.ptp(curve.mag) == 0:
-        return nothing
+        return _peaks(n)
     evaluate, sign = algorithm.prepare(curve), -1 if algorithm.minimum else 1
 
     def upward(index: Index) -> Array:
         values = sign * evaluate(grid.frequency(index))
         return np.where(np.isfinite(values), values, -np.inf)
 
-    summary = _scan(grid, upward, 1 if options.full_grid else algorithm.coarse_step)
+    if options.full_grid:
+        summary = _scan(grid, upward)
+    else:
+        summary = _scan_coarse_to_fine(grid, upward, algorithm.coarse_step)
     found = summary.best_index >= 0
     if not summary.std > 0 or not found.any():
-        return nothing
+        return _peaks(n)
     value, index = summary.best_value[found], summary.best_index[found]
     order = np.lexsort((index, -value))[:n]
     value, frequency = value[order], grid.frequency(index[order])
     fap = log10_fap(name, curve, frequency, sign * value, grid, summary.maxima)
     significance = np.abs(summary.mean - value) / summary.std
-    columns[:, : len(order)] = 1 / frequency, sign * value, significance, fap
-    return replace(nothing, mean=sign * summary.mean, std=summary.std)
+    return _peaks(
+        n, 1 / frequency, sign * value, significance, fap, sign * summary.mean, summary.std
+    )
 
 
-def _scan(grid: Grid, evaluate: Callable[[Index], Array], step: int) -> Summary:
-    """Evaluate every frequency, or every ``step``-th and those around the best ones."""
+def _peaks(
+    n: int,
+    period: Array = NOTHING,
+    value: Array = NOTHING,
+    significance: Array = NOTHING,
+    log10_fap: Array = NOTHING,
+    mean: float = math.nan,
+    std: float = math.nan,
+) -> Peaks:
+    """Return peaks whose arrays are filled with NaN up to the length n."""
+
+    def padded(column: Array) -> Array:
+        return np.concatenate([column, np.full(n - len(column), np.nan)])
+
+    return Peaks(padded(period), padded(value), padded(significance), padded(log10_fap), mean, std)
+
+
+def _scan(grid: Grid, evaluate: Callable[[Index], Array]) -> Summary:
+    """Evaluate all frequencies of the grid that are not masked."""
     summary = Summary.empty(len(grid.edges) - 1)
-    coarse: list[tuple[Index, Array]] = []
+    for index in _blocks(grid, 1):
+        values = evaluate(index)
+        summary.add(values)
+        summary.add_maxima(values)
+        summary.update_best(grid, index, values)
+    return summary
+
+
+def _scan_coarse_to_fine(grid: Grid, evaluate: Callable[[Index], Array], step: int) -> Summary:
+    """Evaluate every ``step``-th frequency, and then those around the best of each chunk."""
+    summary = Summary.empty(len(grid.edges) - 1)
+    coarse = []
     for index in _blocks(grid, step):
         values = evaluate(index)
         summary.add(values)
-        summary.update_best(grid, index, values)
-        if step > 1:
-            coarse.append((index, values))
-    if coarse:
-        index, values = (np.concatenate(parts) for parts in zip(*coarse, strict=True))
-        fine = _surroundings(grid, index, values, step)
-        summary.update_best(grid, fine, evaluate(fine))
+        summary.add_maxima(values)
+        coarse.append((index, values))
+    if not coarse:
+        return summary
+    index, values = (np.concatenate(parts) for parts in zip(*coarse, strict=True))
+    best = _best_of_chunks(grid, index, values)
+    offsets = np.concatenate([np.arange(1 - step, 0), np.arange(1, step)])
+    around = np.unique(index[best][:, np.newaxis] + offsets)
+    around = around[(around >= 0) & (around < grid.size)]
+    around = around[grid.is_searched(around)]
+    fine = evaluate(around)
+    summary.update_best(grid, index, values)
+    summary.update_best(grid, around, fine)
+    strong = index[best & (values > summary.mean + STRONG * summary.std)] // step
+    if len(strong):
+        # The few values of the coarse grid in a high and narrow peak represent it badly.
+        cells = np.concatenate([strong, strong - 1])
+        inside = np.isin(index // step, cells)
+        summary.reset_moments()
+        summary.add(values[~inside], step)
+        summary.add(np.concatenate([values[inside], fine[np.isin(around // step, cells)]]))
     return summary
+
+
+def _best_of_chunks(grid: Grid, index: Index, values: Array) -> NDArray[np.bool_]:
+    """Return which frequencies of the coarse grid are among the best of their chunk."""
+    best = np.zeros(len(index), np.bool_)
+    for _, part in chunk_parts(grid, index):
+        size = part.stop - part.start
+        count = min(max(MIN_CANDIDATES, math.ceil(CANDIDATES * size)), size)
+        best[part.start + np.argpartition(-values[part], count - 1)[:count]] = True
+    return best
 
 
 def _blocks(grid: Grid, step: int) -> Iterator[Index]:
@@ -194,17 +250,3 @@ def _blocks(grid: Grid, step: int) -> Iterator[Index]:
         index = index[grid.is_searched(index)]
         if len(index):
             yield index
-
-
-def _surroundings(grid: Grid, index: Index, values: Array, step: int) -> Index:
-    """Return the indices around the best frequencies of each chunk of the coarse grid."""
-    best = []
-    for _, part in chunk_parts(grid, index):
-        count = max(MIN_CANDIDATES, math.ceil(CANDIDATES * (part.stop - part.start)))
-        count = min(count, part.stop - part.start)
-        order = np.argpartition(-values[part], count - 1)[:count]
-        best.append(index[part][order])
-    offsets = np.concatenate([np.arange(1 - step, 0), np.arange(1, step)])
-    around = np.unique(np.concatenate(best)[:, np.newaxis] + offsets)
-    around = around[(around >= 0) & (around < grid.size)]
-    return around[grid.is_searched(around)]

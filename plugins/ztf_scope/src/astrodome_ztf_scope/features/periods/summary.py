@@ -40,20 +40,29 @@ class Summary:
         """Standard deviation of the values."""
         return math.sqrt(self.squares / self.count) if self.count else math.nan
 
-    def add(self, values: Array) -> None:
-        """Update the mean, the sum of squared deviations (Chan et al. 1983) and the maxima."""
+    def reset_moments(self) -> None:
+        """Remove all values from the mean and the standard deviation."""
+        self.count, self.mean, self.squares = 0, 0.0, 0.0
+
+    def add(self, values: Array, weight: int = 1) -> None:
+        """Update the mean and the sum of squared deviations (Chan et al. 1983).
+
+        Each value represents ``weight`` values of the periodogram.
+        """
         finite = values[np.isfinite(values)]
         if not len(finite):
             return
-        mean, count = float(finite.mean()), self.count + len(finite)
-        difference = mean - self.mean
-        self.squares += float(((finite - mean) ** 2).sum())
-        self.squares += difference**2 * self.count * len(finite) / count
-        self.mean += difference * len(finite) / count
+        added, mean = weight * len(finite), float(finite.mean())
+        count, difference = self.count + added, mean - self.mean
+        self.squares += weight * float(((finite - mean) ** 2).sum())
+        self.squares += difference**2 * self.count * added / count
+        self.mean += difference * added / count
         self.count = count
-        self.maxima += [
-            float(part.max()) for part in np.array_split(finite, SUBBLOCKS) if len(part)
-        ]
+
+    def add_maxima(self, values: Array) -> None:
+        """Store the maxima of equal parts of a block."""
+        parts = np.array_split(values[np.isfinite(values)], SUBBLOCKS)
+        self.maxima += [float(part.max()) for part in parts if len(part)]
 
     def update_best(self, grid: Grid, index: Index, values: Array) -> None:
         """Update the best frequency of each chunk. Of equal values, the first one is the best."""
