@@ -183,6 +183,14 @@ def test_repeated_light_curves_and_sources_without_position_are_counted() -> Non
     assert plain.table["obj_id"].tolist() == ["ZTF___1", "ZTF___2", "ZTF___3"]
 
 
+def test_light_curves_without_any_identity_are_separate_sources() -> None:
+    table = pd.DataFrame({"_id": pd.array([None, None, 3], "Int64"), "vnv_xgb": [0.1, 0.9, 0.5]})
+    found = scope_api.consolidate_predictions(table)
+    assert sorted(found.table["vnv_xgb"].round(3)) == [0.1, 0.5, 0.9] and not found.duplicates
+    with pytest.raises(AstrodomeError, match="have no rows"):
+        scope_api.consolidate_predictions(table.iloc[:0])
+
+
 def test_light_curves_with_the_same_id_in_different_filters_are_kept() -> None:
     table = pd.DataFrame({"_id": [1, 1, 2], "filter": [1, 2, 1], "vnv_xgb": [0.5, 1.0, 0.1]})
     for place in ({}, {"ra": [5.0, 5.0, 6.0], "dec": 1.0}):

@@ -40,7 +40,7 @@ def in_catalogue(catalogue: Any, source: str, radius: float) -> pa.Table:
 
     ``source`` is the identifier of a light curve, or a position in degrees such as ``254.9,30.8``.
     All light curves within ``radius`` arcsec of the position are returned. Raises AstrodomeError if
-    there are none.
+    the source has no light curve.
     """
     place = parse_position(source)
     if place is None:

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-from astrodome import InvalidInputError
+from astrodome import AstrodomeError, InvalidInputError
 from numpy.typing import NDArray
 
 from ..catalogues import positions
@@ -115,6 +115,8 @@ def consolidate_predictions(
     if not radius > 0:
         raise InvalidInputError(f"Invalid radius {radius:g}: expected a number greater than 0.")
     given, columns = score_tables.read(predictions, algorithm)
+    if given.empty:
+        raise AstrodomeError("The predictions have no rows.")
     key = [name for name in ("_id", "filter") if name in given]
     rows = _sorted_by_id(given[given["_id"].isna() | ~given.duplicated(key)])
     duplicates = len(given) - len(rows)
@@ -133,6 +135,7 @@ def source_numbers(rows: pd.DataFrame, radius: float = RADIUS) -> NDArray[np.int
     """Return the number of the source for each light curve, with shape (N,).
 
     Light curves that have neither a position nor an identifier in a survey are assigned by ``_id``.
+    Without ``_id``, each of them is a separate source.
     """
     ra, dec = rows["ra"].to_numpy(np.float64), rows["dec"].to_numpy(np.float64)
     known = [name for name in ("obj_id", *map(survey_column, SURVEYS)) if name in rows]
@@ -150,7 +153,10 @@ def source_numbers(rows: pd.DataFrame, radius: float = RADIUS) -> NDArray[np.int
     rest = np.flatnonzero((numbers < 0) & np.isfinite(ra) & np.isfinite(dec))
     if len(rest):
         numbers[rest] = numbers.max() + 1 + positions.clusters(ra[rest], dec[rest], radius)
-    return _assign_by_identifier(numbers, rows["_id"])
+    numbers = _assign_by_identifier(numbers, rows["_id"])
+    unknown = numbers < 0
+    numbers[unknown] = numbers.max(initial=-1) + 1 + np.arange(unknown.sum())
+    return numbers
 
 
 def _assign_by_identifier(

@@ -44,7 +44,7 @@ def score_columns(
 ) -> dict[str, str]:
     """Map the tags of the classes to the names of the score columns of one algorithm.
 
-    Raises AstrodomeError if there are no score columns, or if ``algorithm`` is empty and the table
+    Raises AstrodomeError if no score columns exist, or if ``algorithm`` is empty and the table
     contains scores of several algorithms.
     """
     names = list(names)
