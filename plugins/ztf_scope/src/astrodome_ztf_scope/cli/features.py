@@ -51,7 +51,12 @@ class FieldOptions(QuadrantOptions, panel=ROWS):
     ccd: list[str] | None = option(None, "CCD numbers from 1 to 16, or ranges such as 1-4.")
     quad: list[str] | None = option(None, "Quadrant numbers from 1 to 4, or ranges such as 1-4.")
     whole_field: bool = option(False, "Compute the features for all 64 quadrants of the field.")
-    minobs: int = option(50, "Minimum number of epochs per light curve in the catalogue.", min=0)
+    minobs: int | None = option(  # type: ignore[assignment]
+        None,
+        "Minimum number of epochs per light curve in the catalogue (default: the value of "
+        "--min-points).",
+        min=0,
+    )
     coordinates: bool = option(False, "Accepted for compatibility; has no effect.", hidden=True)
 
 
@@ -215,6 +220,8 @@ def features(
     from ..features.extraction.results import NoLightCurvesError
 
     options = feature_options(light_curves.radius_arcsec, search, cleaning, values)
+    if quadrants.minobs is None:
+        quadrants.minobs = cleaning.min_points
     local = light_curves.file is not None
     opened = None if local and not options.needs_catalogue else open_named(catalogue, token)
     tables = list(_tables(light_curves, quadrants, out, opened))
