@@ -20,7 +20,8 @@ FUNCTIONS = [
     *("prepare_dataset", "train_classifier", "load_model", "find_models", "classify"),
     *("predict_files", "evaluate", "classification_metrics"),
     *("light_curve_statistics", "fourier_features", "find_periods"),
-    *("compute_features", "write_features"),
+    *("compute_features", "write_features", "simulate_light_curves", "refine_period"),
+    "refine_periods",
     *("consolidate_predictions", "select_sample"),
 ]
 

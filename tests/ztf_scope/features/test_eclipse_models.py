@@ -6,8 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from astrodome_ztf_scope.features.refinement import eclipse_kernels as kernels
-from astrodome_ztf_scope.features.refinement import eclipsing
+from astrodome_ztf_scope.features.refinement import (
+    eclipse_kernels,
+    eclipse_models,
+    eclipse_properties,
+    eclipsing,
+    geometry_kernels,
+)
+from astrodome_ztf_scope.features.refinement.classes import ECLIPSING
 from astrodome_ztf_scope.features.refinement.multiband import MultibandLightCurve, combine
 from astrodome_ztf_scope.features.refinement.scan_kernels import explained_variance
 from numpy.typing import NDArray
@@ -59,7 +65,7 @@ def _residuals(
 def test_each_geometry_reaches_the_minimum_of_the_full_model(
     geometry: int, torture: Callable[[int, int], int]
 ) -> None:
-    gaussians, cosine = (int(value) for value in kernels.GEOMETRIES[geometry])
+    gaussians, cosine = (int(value) for value in geometry_kernels.GEOMETRIES[geometry])
     size = max(gaussians, int(cosine >= 0)) + gaussians
     for seed in range(torture(3, 50)):
         curve = binary(np.random.default_rng(seed), 1.7)
@@ -68,10 +74,10 @@ def test_each_geometry_reaches_the_minimum_of_the_full_model(
         start = np.array([first, first + 0.5, 0, 0])
         start[max(gaussians, 1) : size] = np.log(0.04)
         linear = np.zeros((2, 4))
-        rss, found, steps = kernels.fit_geometry(
+        rss, found, steps = eclipse_kernels.fit_geometry(
             phase, *curve.arrays[1:], start, gaussians, cosine, linear
         )
-        assert steps <= kernels.STEPS
+        assert steps <= eclipse_kernels.STEPS
         columns = 1 + gaussians + int(cosine >= 0)
         guess = np.concatenate([found[:size], linear[:, :columns].ravel()])
         assert np.sum(_residuals(guess, phase, curve, gaussians, cosine) ** 2) == pytest.approx(
@@ -114,7 +120,7 @@ def test_the_measured_eclipses_are_the_simulated_ones() -> None:
     curve = binary(np.random.default_rng(1), 1.7, 400, 0.005)
     model = eclipsing.find_period(curve, np.array([1.7001]), 1.7001)
     assert model is not None
-    found = eclipsing.describe(curve, model)
+    found = eclipse_properties.describe(curve, model)
     assert found["eclipse_depth"] == pytest.approx(0.6, abs=0.02)
     assert found["eclipse_depth_ratio_g"] == pytest.approx(0.4, abs=0.02)
     assert found["eclipse_depth_ratio_r"] == pytest.approx(0.4, abs=0.02)
@@ -137,32 +143,74 @@ def test_the_error_of_the_period_is_the_scatter_of_the_periods() -> None:
     assert np.mean(periods) == pytest.approx(1.7, abs=3 * np.std(periods) / np.sqrt(40))
 
 
-def test_the_most_detailed_model_near_the_lowest_bic_is_chosen() -> None:
-    def model(geometry: int, bic: float, period: float = 1.0) -> eclipsing.EclipseModel:
-        return eclipsing.EclipseModel(period, geometry, bic, 1.0, (0, 0), (0.1, 0.1))
+def test_outliers_do_not_change_the_fit() -> None:
+    """The result is that of a fit without them, and each adds five standard deviations."""
+    good = binary(np.random.default_rng(3), 1.7, 300)
+    mag = good.mag.copy()
+    mag[[7, 100, 450]] += [0.8, -0.9, 0.7]
+    bad = MultibandLightCurve(good.time, mag, good.weight, good.offsets, good.filters)
+    clean, dirty = (geometry_kernels.fit_geometries(*c.arrays, 1.7)[0] for c in (good, bad))
+    assert dirty[2:6] == pytest.approx(clean[2:6], abs=2e-3)
+    sigma = np.sqrt(clean[0] / len(good))
+    assert dirty[0] - clean[0] == pytest.approx(3 * 25 * sigma**2, rel=0.25)
 
-    one, two, cosine, constant = model(3, -100), model(0, -75), model(5, -101), model(6, -150)
-    assert eclipsing.choose([one, two, cosine]) is two
-    assert eclipsing.choose([one, model(0, -60), cosine]) is one
-    assert eclipsing.choose([one, two, constant]) is None
-    assert eclipsing.choose([model(0, -90, 2.0), model(0, -95, 3.0)]).period == 3.0  # type: ignore[union-attr]
-    assert eclipsing.choose([]) is None
+
+def test_two_equal_eclipses_are_those_of_the_orbital_period() -> None:
+    """The periodogram shows half of this period."""
+    rng = np.random.default_rng(6)
+    time = np.sort(rng.uniform(0, 900, 300))
+    phase = time / 2.3 % 1
+    mag = 15 + 0.5 * (_gaussian(phase, 0.1, 0.03) + _gaussian(phase, 0.6, 0.03))
+    curve = combine([(time, mag + rng.normal(0, 0.02, 300), np.full(300, 0.02))], (2,))
+    for trials in ([1.15, 2.3], [1.15], [4.6, 2.3], [2.3]):
+        found = eclipsing.find_period(curve, np.array(trials), trials[0])
+        assert found is not None and found.period == pytest.approx(2.3, rel=1e-4)
+        assert eclipse_models.has_equal_eclipses(curve, found)
 
 
-def test_implausible_eclipses_are_not_valid() -> None:
-    """Eclipses with fewer than three epochs, and brightenings, are not eclipses."""
+def test_a_weak_second_eclipse_is_kept_if_it_is_significant() -> None:
+    rng = np.random.default_rng(6)
+    time = np.sort(rng.uniform(0, 900, 500))
+    phase = time / 2.3 % 1
+    mag = 15 + 0.5 * _gaussian(phase, 0.1, 0.03) + 0.05 * _gaussian(phase, 0.6, 0.03)
+    curve = combine([(time, mag + rng.normal(0, 0.01, 500), np.full(500, 0.01))], (2,))
+    found = eclipsing.find_period(curve, np.array([2.3, 4.6, 1.15]), 4.6)
+    assert found is not None and found.period == pytest.approx(2.3, rel=1e-4)
+    assert not eclipse_models.has_equal_eclipses(curve, found)
+
+
+def test_the_orbital_period_must_be_in_the_range_of_the_class() -> None:
+    """A single eclipse at 60 d is not doubled, because the longest period is 100 d."""
+    rng = np.random.default_rng(1)
+    time = np.sort(rng.uniform(0, 1800, 400))
+    mag = 15 + 0.5 * _gaussian(time / 60 % 1, 0.1, 0.03) + rng.normal(0, 0.02, 400)
+    curve = combine([(time, mag, np.full(400, 0.02))], (2,))
+    found = eclipsing.find_period(curve, np.array([60.0]), 60.0, ECLIPSING)
+    assert found is not None and found.period == pytest.approx(60.0, rel=1e-3)
+    assert found.name.startswith("one eclipse")
+
+
+def test_models_must_be_better_than_simpler_ones_at_the_same_period() -> None:
+    """At half of the period of a binary with equal eclipses, there is one eclipse only."""
+    rng = np.random.default_rng(2)
+    time = np.sort(rng.uniform(0, 900, 300))
+    mag = 15 + 0.5 * _gaussian(time / 1.15 % 1, 0.3, 0.05) + rng.normal(0, 0.02, 300)
+    curve = combine([(time, mag, np.full(300, 0.02))], (2,))
+    found = eclipse_models.fit_models(curve, np.array([1.15]))
+    assert {model.name for model in found} == {"one eclipse", "cosine"}
+    flat = combine([(time, rng.normal(15, 0.02, 300), np.full(300, 0.02))], (2,))
+    assert not eclipse_models.fit_models(flat, np.array([1.15, 0.77]))
+    assert eclipsing.find_period(flat, np.array([1.15, 0.77]), 1.15) is None
+
+
+def test_brightenings_are_not_eclipses() -> None:
     rng = np.random.default_rng(2)
     time = np.sort(rng.uniform(0, 500, 200))
-    flat = rng.normal(15, 0.01, 200)
-    spike = flat.copy()
-    spike[[20, 90]] += 1.0
-    flash = flat - 0.5 * _gaussian(time / 1.7 % 1, 0.3, 0.05)
-    error = np.full(200, 0.01)
-    for mag in (spike, flash):
-        curve = combine([(time, mag, error)], (2,))
-        rows = kernels.fit_geometries(*curve.arrays, 1.7)
-        assert not rows[3, 6] or rows[3, 4] > 0.1
-    assert kernels.fit_geometries(*combine([(time, flat, error)], (2,)).arrays, 1.7)[6, 6]
+    mag = rng.normal(15, 0.01, 200) - 0.5 * _gaussian(time / 1.7 % 1, 0.3, 0.03)
+    curve = combine([(time, mag, np.full(200, 0.01))], (2,))
+    rows = geometry_kernels.fit_geometries(*curve.arrays, 1.7)
+    narrow = (rows[:, 4] < 0.1) & (np.arange(7) < 5)
+    assert not rows[narrow, 6].any() and rows[6, 6]
 
 
 def test_degenerate_light_curves_have_defined_results() -> None:

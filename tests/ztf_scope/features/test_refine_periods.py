@@ -281,10 +281,15 @@ def test_class_labels_are_recognised(label: object, kind: str | None) -> None:
 
 
 def test_trial_periods_are_different_and_in_the_range_of_the_class() -> None:
-    found = trial_periods(0.6, [0.603, 0.61, 2.0, 0.05, np.nan, 0.3001, 0.45], RR_LYRAE)
-    assert found.tolist() == [0.6, 1.2, 0.3, 0.61, 0.45]
-    assert trial_periods(np.nan, [0.5], RR_LYRAE).tolist() == [0.5]
-    assert not len(trial_periods(np.nan, [], RR_LYRAE))
+    listed = [0.60003, 0.601, 2.0, 0.05, np.nan, 0.45]
+    found = trial_periods(0.6, listed, RR_LYRAE, baseline=1000.0)
+    assert found[:3].tolist() == [0.6, 1.2, 0.3]
+    assert 0.601 in found and 0.45 in found and 0.60003 not in found
+    assert found.min() >= 0.1 and found.max() <= 1.5
+    frequency = np.sort(1 / found)
+    assert np.diff(frequency).min() > 1e-5
+    assert 1.0 in trial_periods(np.nan, [0.5], RR_LYRAE, 1000.0)
+    assert not len(trial_periods(np.nan, [], RR_LYRAE, 1000.0))
 
 
 def test_a_single_light_curve_is_searched_for_periods_if_none_are_listed() -> None:

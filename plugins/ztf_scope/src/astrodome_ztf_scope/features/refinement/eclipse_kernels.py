@@ -24,23 +24,10 @@ Index = NDArray[np.int64]
 STEPS = 40
 """Maximum number of Levenberg–Marquardt steps."""
 RIDGE = 1e-10
-NARROWEST, WIDEST = 0.005, 0.4
+NARROWEST, WIDEST = 0.0025, 0.4
 """Range of the widths of valid eclipses, in phase."""
 MARGIN = 1.5
 """Factor by which the widths may leave the valid range during the fit."""
-SEPARATION = 0.08
-"""Minimum separation of the two eclipses, in phase."""
-BINS = 40
-FIRST_WIDTH = 0.05
-NEAR_WIDTHS, NEAR_MAXIMUM = 2.8, 0.2
-"""An epoch is in an eclipse if it is closer to the centre than this number of widths, and than
-this phase."""
-IN_ECLIPSE = 3
-"""Minimum number of epochs in each eclipse."""
-GEOMETRIES = np.array([[2, -1], [2, 0], [2, 1], [1, -1], [1, 0], [0, 0], [0, -1]], np.int64)
-"""Number of Gaussians, and number of the centre of the cosine (-1: no cosine), in order of rank."""
-COLUMNS = 8
-"""Columns of a result: RSS, number of parameters, two centres, two widths, validity, iterations."""
 
 
 @compiled
@@ -273,83 +260,3 @@ def fit_geometry(
     for i in range(max(gaussians, has_cosine)):
         p[i] -= np.floor(p[i])
     return rss, p, iteration
-
-
-@compiled
-def _deepest_phases(phase: Array, mag: Array) -> tuple[float, float]:
-    """Return the phases of the faintest bin, and of the faintest bin at a sufficient distance."""
-    medians, values = np.full(BINS, -np.inf), np.empty(len(phase))
-    for k in range(BINS):
-        count = 0
-        for n in range(len(phase)):  # Insert the magnitudes in the bin in ascending order.
-            if min(int(phase[n] * BINS), BINS - 1) == k:
-                i = count
-                while i > 0 and values[i - 1] > mag[n]:
-                    values[i] = values[i - 1]
-                    i -= 1
-                values[i] = mag[n]
-                count += 1
-        if count > 0:
-            medians[k] = 0.5 * (values[count // 2] + values[(count - 1) // 2])
-    first = (np.argmax(medians) + 0.5) / BINS
-    for k in range(BINS):
-        distance = (k + 0.5) / BINS - first
-        if abs(distance - np.floor(distance + 0.5)) < SEPARATION:
-            medians[k] = -np.inf
-    return first, (np.argmax(medians) + 0.5) / BINS
-
-
-@compiled
-def _is_valid(
-    phase: Array, weight: Array, offsets: Index, p: Array, gaussians: int, coefficients: Array
-) -> bool:
-    """Return whether the widths, the separation, the epochs and the depths are plausible."""
-    for g in range(gaussians):
-        width = np.exp(p[gaussians + g])
-        if not NARROWEST <= width <= WIDEST:
-            return False
-        near = min(NEAR_WIDTHS * width, NEAR_MAXIMUM)
-        inside, depth = 0, 0.0
-        for band in range(len(offsets) - 1):
-            for n in range(offsets[band], offsets[band + 1]):
-                distance = phase[n] - p[g]
-                inside += abs(distance - np.floor(distance + 0.5)) <= near
-                depth += weight[n] * coefficients[band, 1 + g]
-        if inside < IN_ECLIPSE or depth <= 0.0:
-            return False
-    distance = p[0] - p[1]
-    return gaussians < 2 or abs(distance - np.floor(distance + 0.5)) >= SEPARATION
-
-
-@compiled
-def fit_geometries(time: Array, mag: Array, weight: Array, offsets: Index, period: float) -> Array:
-    """Fit all geometries at a period, and return one row per geometry; see :data:`COLUMNS`."""
-    phase = time / period
-    phase -= np.floor(phase)
-    results = np.zeros((len(GEOMETRIES), COLUMNS))
-    light_curves = len(offsets) - 1
-    first, second = _deepest_phases(phase, mag)
-    for row in range(len(GEOMETRIES)):
-        gaussians, cosine = GEOMETRIES[row, 0], GEOMETRIES[row, 1]
-        start = np.zeros(4)
-        start[0] = first
-        if gaussians > 0:
-            start[gaussians - 1] = second if gaussians == 2 else first
-            for g in range(gaussians):
-                start[gaussians + g] = np.log(FIRST_WIDTH)
-        coefficients = np.zeros((light_curves, 4))
-        rss, p, steps = fit_geometry(
-            phase, mag, weight, offsets, start, gaussians, cosine, coefficients
-        )
-        has_cosine = 1 if cosine >= 0 else 0
-        nonlinear = max(gaussians, has_cosine) + gaussians
-        results[row, 0] = rss
-        results[row, 1] = nonlinear + light_curves * (1 + gaussians + has_cosine)
-        results[row, 2] = p[0]
-        if gaussians == 2:
-            results[row, 3] = p[1]
-        for g in range(gaussians):
-            results[row, 4 + g] = np.exp(p[gaussians + g])
-        results[row, 6] = _is_valid(phase, weight, offsets, p, gaussians, coefficients)
-        results[row, 7] = steps
-    return results

@@ -12,7 +12,7 @@ from astrodome import InvalidInputError
 from ..cleaning import CleaningOptions, TooFewEpochsError, clean
 from ..epochs import check_shapes, plain_values
 from ..periods import SearchOptions, search
-from . import eclipsing, pulsating
+from . import eclipse_properties, eclipsing, pulsating
 from .classes import PeriodPrior, period_prior
 from .multiband import MIN_POINTS, Array, MultibandLightCurve, combine
 from .trial_periods import trial_periods
@@ -104,13 +104,18 @@ def refine_period(
     Examples
     --------
     >>> import astrodome_ztf_scope as scope
-    >>> simulation = scope.simulate_light_curves(1, classes=["rrab"], points=200, bands="r")
-    >>> curve = simulation.epochs[simulation.epochs["catflags"] == 0]
+    >>> simulation = scope.simulate_light_curves(1, classes=["ew"], points=200, bands="r")
+    >>> curve, truth = simulation.epochs, simulation.truth["period"][0]
+    >>> columns = [curve[name] for name in ("hjd", "mag", "magerr")]
     >>> found = scope.refine_period(
-    ...     curve["hjd"], curve["mag"], curve["magerr"], source_class="RRab", listed_periods=[0.5]
+    ...     *columns,
+    ...     catflags=curve["catflags"],
+    ...     source_class="EW",
+    ...     period=truth / 2,
+    ...     listed_periods=[0.7, 1.3],
     ... )
-    >>> found["period_was_refined"]
-    True
+    >>> round(float(found["period_refined"] / truth), 3), found["period_model"]
+    (1.0, 'two eclipses')
     """
     prior = period_prior(source_class)
     if prior is None:
@@ -161,7 +166,7 @@ def refine_light_curves(
         )
     listed = list(listed) or _search(cleaned[_longest(cleaned)], prior, options)
     current = periods[0] if periods else np.nan
-    trials = trial_periods(current, [*periods[1:], *listed], prior)
+    trials = trial_periods(current, [*periods[1:], *listed], prior, combined.baseline)
     if not len(trials):
         low, high = prior.shortest, prior.longest
         return unchanged(f"no trial period from {low:g} to {high:g} d")
@@ -190,14 +195,14 @@ def _fit(
     """Return the result of the method for the class, or None if no model was found."""
     properties: dict[str, Any] = {}
     if prior.kind == "eclipsing":
-        eclipses = eclipsing.find_period(curve, trials, period)
+        eclipses = eclipsing.find_period(curve, trials, period, prior)
         if eclipses is None:
             return None
         refined, name, rank = eclipses.period, eclipses.name, eclipses.rank
         if options.characterise:
             properties = {
                 "period_err": eclipses.period_error,
-                **eclipsing.describe(curve, eclipses),
+                **eclipse_properties.describe(curve, eclipses),
             }
     else:
         fourier = pulsating.find_period(curve, trials)

@@ -9,25 +9,29 @@ from numpy.typing import NDArray
 
 from .classes import PeriodPrior
 
-TOLERANCE = 0.01
-"""Relative difference below which two trial periods are the same."""
+RESOLUTION = 0.2
+"""Trial frequencies are different if they differ by this fraction of 1 / baseline."""
+RELATIVES = (1, 2, 1 / 2, 3, 1 / 3, 4, 1 / 4, 1 / 5, 3 / 2, 2 / 3, 2 / 5)
+"""Multiples of the best periods that are also tried."""
+BEST = 4
+"""Number of periods whose multiples are tried."""
 
 
 def trial_periods(
-    current: float, listed: Iterable[float], prior: PeriodPrior
+    current: float, listed: Iterable[float], prior: PeriodPrior, baseline: float
 ) -> NDArray[np.float64]:
     """Return the different trial periods in the range of the class, in days.
 
-    The first ones are the current period, its double and its half, then the listed periods in their
-    order.
+    These are the current period, its multiples, the listed periods, and the multiples of the first
+    ones. Two periods are the same if the periodogram of a light curve with the given baseline, in
+    days, does not resolve them.
     """
-    found: list[float] = []
-    logs = np.empty(0)
-    for period in (current, 2 * current, current / 2, *listed):
-        period = float(period)
-        if period > 0 and prior.contains(period):
-            near = np.abs(logs - np.log(period)) < np.log1p(TOLERANCE)
-            if not near.any():
-                found.append(period)
-                logs = np.append(logs, np.log(period))
-    return np.array(found)
+    best = [period for period in (current, *listed) if period > 0]
+    multiples = [factor * period for period in best[:BEST] for factor in RELATIVES]
+    periods = np.array([*multiples[: len(RELATIVES)], *best, *multiples], np.float64)
+    periods = periods[(periods >= prior.shortest) & (periods <= prior.longest)]
+    if not len(periods):
+        return periods
+    cells = np.round(baseline / periods / RESOLUTION)
+    first = np.sort(np.unique(cells, return_index=True)[1])
+    return np.asarray(periods[first], np.float64)
