@@ -166,6 +166,17 @@ def test_the_result_does_not_depend_on_jobs_chunks_or_other_rows(
     pd.testing.assert_frame_equal(read("some.parquet")[columns], own[columns])
 
 
+def test_a_cluster_gives_the_same_table(scope: Scope) -> None:
+    distributed = pytest.importorskip("distributed")
+    scope(*LINE).succeeded()
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
+    ) as cluster:
+        line = (*LINE[:-1], "--output=there.parquet", "--scheduler", cluster.scheduler_address)
+        scope(*line).succeeded()
+    pd.testing.assert_frame_equal(read("there.parquet"), read())
+
+
 def test_an_existing_result_is_kept_and_replaced_only_with_force(scope: Scope) -> None:
     scope(*LINE).succeeded()
     first = Path("refined.parquet").stat()

@@ -4,9 +4,10 @@
 :func:`read_dataset` read and write sources, and :func:`open_catalogue` gives access to light
 curves, from which :func:`compute_features` and :func:`write_features` compute feature tables.
 :func:`simulate_light_curves` simulates light curves with a known class and period.
-:func:`prepare_dataset` splits and scales a data set, :func:`train_classifier` trains a model,
-:func:`load_model` loads a trained model, :func:`find_models` searches directories for trained
-models, :func:`classify` and :func:`predict_files` score sources, and :func:`evaluate` and
+:func:`refine_periods` and :func:`refine_period` refine the periods of eclipsing and pulsating
+stars. :func:`prepare_dataset` splits and scales a data set, :func:`train_classifier` trains a
+model, :func:`load_model` loads a trained model, :func:`find_models` searches directories for
+trained models, :func:`classify` and :func:`predict_files` score sources, and :func:`evaluate` and
 :func:`classification_metrics` compare scores with labels. :func:`consolidate_predictions` combines
 the scores of all light curves of a source, and :func:`select_sample` selects sources to label.
 :func:`open_marshal` opens a marshal such as Fritz. :func:`upload_classifications` and

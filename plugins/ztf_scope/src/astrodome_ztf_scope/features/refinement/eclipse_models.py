@@ -180,14 +180,27 @@ def depths(curve: MultibandLightCurve, model: EclipseModel, band: int) -> list[f
         distance = np.abs((phase - model.centres[g] + 0.5) % 1.0 - 0.5)
         if (distance < NEAR_WIDTHS * model.widths[g]).sum() < EPOCHS_IN_ECLIPSE:
             return None
-    root = np.sqrt(curve.weight[part])
-    matrix = (model.functions(phase) * root).T
-    if np.linalg.cond(matrix) > np.sqrt(LARGEST_CONDITION):  # The condition of the squared matrix.
+    linear, normal = _linear_fit(curve, model, band)
+    if np.linalg.cond(normal) > LARGEST_CONDITION:
         return None
-    linear = np.linalg.lstsq(matrix, curve.mag[part] * root, rcond=None)[0]
     brightest = float((linear @ model.functions(PHASES)).min())
     at_centres = linear @ model.functions(np.array(model.centres[: model.eclipses]))
     return [float(value) - brightest for value in at_centres]
+
+
+def _linear_fit(curve: MultibandLightCurve, model: EclipseModel, band: int) -> tuple[Array, Array]:
+    """Return the linear parameters of a light curve without outliers, and the normal matrix."""
+    part = slice(*curve.offsets[band : band + 2])
+    root = np.sqrt(curve.weight[part])
+    matrix = (model.functions((curve.time[part] / model.period) % 1.0) * root).T
+    values = curve.mag[part] * root
+    linear: Array = np.linalg.lstsq(matrix, values, rcond=None)[0]
+    residuals = np.abs(values - matrix @ linear)
+    kept = residuals <= kernels.OUTLIER * kernels.MAD_TO_SIGMA * np.median(residuals)
+    if kept.sum() > len(linear):
+        linear = np.linalg.lstsq(matrix[kept], values[kept], rcond=None)[0]
+        matrix = matrix[kept]
+    return linear, np.asarray(matrix.T @ matrix, np.float64)
 
 
 def has_two_eclipses(curve: MultibandLightCurve, model: EclipseModel) -> bool:
@@ -206,12 +219,8 @@ def has_equal_eclipses(curve: MultibandLightCurve, model: EclipseModel) -> bool:
         return False
     chi2 = 0.0
     for band in range(len(curve.filters)):
-        part = slice(*curve.offsets[band : band + 2])
-        phase = (curve.time[part] / model.period) % 1.0
-        root = np.sqrt(curve.weight[part])
-        matrix = (model.functions(phase) * root).T
-        inverse = np.linalg.pinv(matrix.T @ matrix)
-        found = inverse @ (matrix.T @ (curve.mag[part] * root))
+        found, normal = _linear_fit(curve, model, band)
+        inverse = np.linalg.pinv(normal)
         variance = (inverse[1, 1] + inverse[2, 2] - 2 * inverse[1, 2]) * model.rss / len(curve)
         if variance > 0:
             chi2 += (found[1] - found[2]) ** 2 / variance

@@ -74,7 +74,7 @@ def combine(
 ) -> MultibandLightCurve:
     """Combine cleaned light curves, given as times, magnitudes and errors, to one object.
 
-    Light curves with fewer than :data:`MIN_POINTS` epochs are left out. Weights are
+    Light curves with fewer than :data:`MIN_POINTS` epochs are ignored. Weights are
     ``1 / (error² + s²)``, where s is the median error, so that single small errors do not dominate.
     """
     used = [i for i, (time, _, _) in enumerate(light_curves) if len(time) >= MIN_POINTS]
