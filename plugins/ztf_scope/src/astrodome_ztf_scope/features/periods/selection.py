@@ -8,11 +8,23 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .options import Array, Peaks
+from .light_curve import LightCurve, prepare
+from .options import Array, Peaks, SearchOptions
 from .scanning import periodogram
 
 NESTED = ("LS", "CE")
 """Algorithms that provide the candidate periods of :func:`nested`, as in SCoPe."""
+MAX_HARMONICS = 12
+"""Maximum number of harmonics of the fits that select the best period."""
+RATIOS = (1 / 3, 1 / 2, 2.0, 3.0)
+"""Multiples of the periods that are candidates, too."""
+OFFSETS = np.linspace(-0.05, 0.05, 5)
+"""Offsets from the frequency of a candidate, in units of 1/baseline."""
+FEW_CYCLES, FEW_HARMONICS = 20, 2
+"""Maximum number of harmonics if the baseline contains at most this number of cycles."""
+MIN_CYCLES_OF_MULTIPLE = 10
+"""Minimum number of cycles in the baseline for a multiple of a period."""
+DEFAULT_MAX_FREQUENCY = SearchOptions().max_frequency
 
 
 def nested(
@@ -68,7 +80,32 @@ def best_period(
     mag: ArrayLike,
     magerr: ArrayLike | None,
 ) -> tuple[float, float]:
-    """Select the most reliable period among the periods of all algorithms.
+    """Select the period whose Fourier series describes the light curve best.
+
+    The candidates are the periods of all algorithms, and their thirds, halves, doubles and triples,
+    also in the bands that the search skips. Fourier series with 1 to 12 harmonics are fitted at
+    each candidate and at four frequencies within half a grid step. The best fit has the lowest
+    Bayesian information criterion for errors of unknown scale, N ln(chi²) + 2 k ln(N) for k
+    harmonics. In contrast to the value of a single periodogram, it compares a period with its
+    multiples: an eclipsing binary with two different eclipses requires its orbital period, and a
+    pulsating star is described by fewer harmonics at its period than at the double period. Periods
+    longer than 1/20 of the baseline are fitted with one or two harmonics, because the cycles of
+    long-period variables differ from each other.
+
+    Fraction of periods, in percent, within 1 percent of the true period. The light curves with 60
+    to 800 epochs in one band were simulated with
+    :func:`astrodome_ztf_scope.simulate_light_curves`, 50 for each of ten classes:
+
+    =====================  ===  ====  ====  ===  ===  ===  ===  ====  ===  ===  =====
+    method                 all  ceph  dscu  ea   eb   ew   mir  rrab  rrc  rrd  rscvn
+    =====================  ===  ====  ====  ===  ===  ===  ===  ====  ===  ===  =====
+    this function           84    96    80   30   94   76   86    98  100   96     88
+    LS                      62    86    82    0    0    0   80    88   96  100     84
+    CE                      61    84    62    6   24   42   66    90   96   70     68
+    AOV                     66    86    54    8   54   40   78    88   94   88     68
+    :func:`nested`          66    86    66    8   52   36   78    88   94   88     64
+    best consensus period   62    86    80    2    2    0   80    90   96  100     86
+    =====================  ===  ====  ====  ===  ===  ===  ===  ====  ===  ===  =====
 
     Parameters
     ----------
@@ -80,7 +117,8 @@ def best_period(
     Returns
     -------
     tuple of float
-        Period in days, and its significance. Both are NaN if no algorithm found a period.
+        Period in days, and its significance in the AOV periodogram, or in that of the first
+        algorithm if AOV is not in ``peaks``. Both are NaN if no algorithm found a period.
 
     Examples
     --------
@@ -89,10 +127,43 @@ def best_period(
     >>> time = np.sort(np.random.default_rng(1).uniform(0, 100, 200))
     >>> mag = 15 + 0.2 * np.sin(2 * np.pi * time / 0.7654)
     >>> peaks = search(time, mag, None, SearchOptions(max_frequency=10))
-    >>> round(best_period(peaks, time, mag, None)[0], 3)
-    0.765
+    >>> round(best_period(peaks, time, mag, None)[0], 4)
+    0.7654
     """
-    return nested(peaks, time, mag, magerr, tuple(peaks))
+    from .algorithms import explained_by_harmonics
+
+    listed, _ = _candidates(peaks, tuple(peaks))
+    curve = prepare(time, mag, magerr)
+    points = len(curve.mag)
+    harmonics = min(MAX_HARMONICS, (points - 3) // 3)
+    if not len(listed) or harmonics < 1:
+        return math.nan, math.nan
+    period = _with_multiples(listed, curve.baseline)
+    frequency = 1 / period[:, np.newaxis] + OFFSETS / curve.baseline
+    explained, total = explained_by_harmonics(curve, harmonics, trend=False)
+    with np.errstate(all="ignore"):
+        remaining = total - explained(frequency.ravel()).reshape(*frequency.shape, harmonics)
+        bic = points * np.log(np.maximum(remaining, 1e-12 * total))
+        bic += 2 * np.arange(1, harmonics + 1) * math.log(points)
+    bic[period > curve.baseline / FEW_CYCLES, :, FEW_HARMONICS:] = np.inf
+    best = frequency.ravel()[np.nan_to_num(bic.min(axis=2), nan=np.inf).argmin()]
+    return float(1 / best), _significance(peaks, curve, float(best))
+
+
+def _with_multiples(period: Array, baseline: float) -> Array:
+    """Return periods and those of their multiples that a light curve can constrain."""
+    multiples = (period[:, np.newaxis] * np.array(RATIOS)).ravel()
+    frequency = 1 / multiples
+    allowed = frequency <= max(float(1 / period.min()), DEFAULT_MAX_FREQUENCY)
+    allowed &= multiples <= baseline / MIN_CYCLES_OF_MULTIPLE
+    return np.unique(np.concatenate([period, multiples[allowed]]))
+
+
+def _significance(peaks: Mapping[str, Peaks], curve: LightCurve, frequency: float) -> float:
+    """Return the significance of a frequency in the AOV or in the first periodogram."""
+    name = "AOV" if "AOV" in peaks and peaks["AOV"].std > 0 else next(iter(peaks))
+    value = periodogram(curve.time, curve.mag, curve.magerr, name, frequency)[0]
+    return float(abs(peaks[name].mean - value) / peaks[name].std)
 
 
 def _candidates(peaks: Mapping[str, Peaks], algorithms: Sequence[str]) -> tuple[Array, Array]:
