@@ -74,6 +74,12 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "scope predict": (("{dataset}", "--path-models={models}"),),
+    "scope refine-periods": (
+        (
+            *("--features={periods}", "--classes={classes}", "--file={light_curves}"),
+            "--output=refined.parquet",
+        ),
+    ),
     "scope report": (("--path-models={models}",),),
     "scope run": (
         (

@@ -97,6 +97,9 @@ def stars(folder: Path) -> dict[str, str]:
     residuals.to_parquet(folder / "residuals.parquet")
     predictions = folder / "predictions.parquet"
     table[["_id", "ra", "dec"]].assign(vnv_xgb=0.95).to_parquet(predictions)
+    periods = pd.DataFrame({"_id": 10**13 + np.arange(1, 3), "ra": 10.0, "dec": 5.0, "period": 0.5})
+    periods.to_parquet(folder / "periods.parquet")
+    periods[["_id"]].assign(**{"class": "nonvar"}).to_parquet(folder / "classes.parquet")
     (folder / "training.csv").write_text("ztf_id,variable\n107,1.0\n")
     (folder / "stars.csv").write_text("obj_id,ra,dec,variable\nZTFJ1,30.0,40.0,0.9\n")
     (folder / "tree.yaml").write_text("class: tds\nsubclasses: [{class: vnv}, {class: pnp}]\n")
@@ -104,7 +107,7 @@ def stars(folder: Path) -> dict[str, str]:
         "dataset": str(sky.sky(300).write(folder / "dataset.parquet")),
         "catalogue": f"local:{folder / 'catalogue'}",
         "scores": f"local:{scores}",
-        "residuals": str(folder / "residuals.parquet"),
+        **{name: str(folder / f"{name}.parquet") for name in ("residuals", "periods", "classes")},
         "light_curves": str(survey.make(folder / "survey").folder / "light_curves.parquet"),
         "plugin": "ztf_scope",
         "predictions": str(predictions),
