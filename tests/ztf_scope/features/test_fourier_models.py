@@ -100,6 +100,22 @@ def test_fourier_parameters_are_the_simulated_ones() -> None:
     assert found["mode"] == "RRab" and found["is_rrd"] == 0
 
 
+def test_outliers_are_removed_before_the_light_curve_is_measured() -> None:
+    good = pulsator(np.random.default_rng(5), 0.57)
+    mag = good.mag.copy()
+    mag[[3, 40, 200]] += [0.9, -0.8, 0.7]
+    bad = MultibandLightCurve(good.time, mag, good.weight, good.offsets, good.filters)
+    model = pulsating.find_period(bad, np.array([0.57]))
+    assert model is not None
+    clean = pulsating.without_outliers(bad, model)
+    assert np.flatnonzero(clean.weight == 0).tolist() == [3, 40, 200]
+    found = pulsating.refine(clean, model)
+    expected = pulsating.find_period(good, np.array([0.57]))
+    assert expected is not None
+    assert found.period == pytest.approx(expected.period, rel=1e-6)
+    assert found.parameters(0)["amp"] == pytest.approx(expected.parameters(0)["amp"], abs=5e-3)
+
+
 def test_the_bootstrap_error_is_the_scatter_of_the_periods() -> None:
     periods, errors = [], []
     for seed in range(40):

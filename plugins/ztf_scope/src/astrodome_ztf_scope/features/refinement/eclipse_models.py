@@ -194,13 +194,13 @@ def _linear_fit(curve: MultibandLightCurve, model: EclipseModel, band: int) -> t
     root = np.sqrt(curve.weight[part])
     matrix = (model.functions((curve.time[part] / model.period) % 1.0) * root).T
     values = curve.mag[part] * root
-    linear: Array = np.linalg.lstsq(matrix, values, rcond=None)[0]
+    linear = np.linalg.lstsq(matrix, values, rcond=None)[0]
     residuals = np.abs(values - matrix @ linear)
     kept = residuals <= kernels.OUTLIER * kernels.MAD_TO_SIGMA * np.median(residuals)
     if kept.sum() > len(linear):
         linear = np.linalg.lstsq(matrix[kept], values[kept], rcond=None)[0]
         matrix = matrix[kept]
-    return linear, np.asarray(matrix.T @ matrix, np.float64)
+    return np.asarray(linear, np.float64), np.asarray(matrix.T @ matrix, np.float64)
 
 
 def has_two_eclipses(curve: MultibandLightCurve, model: EclipseModel) -> bool:

@@ -34,9 +34,9 @@ def describe(curve: MultibandLightCurve, model: EclipseModel) -> dict[str, float
         distance = abs(model.centres[0] - model.centres[1])
         found["eclipse_separation"] = min(distance, 1 - distance)
         for filter_, depth in zip(curve.filters, found_depths, strict=True):
-            if depth is not None and depth[primary] > 0:
+            if filter_ in FILTERS and depth is not None and depth[primary] > 0:
                 ratio = depth[1 - primary] / depth[primary]
-                found.setdefault(f"eclipse_depth_ratio_{FILTERS.get(filter_, 'unknown')}", ratio)
+                found.setdefault(f"eclipse_depth_ratio_{FILTERS[filter_]}", ratio)
         if best is not None and best[primary] > 0:
             found["eclipse_depth_ratio"] = best[1 - primary] / best[primary]
     return found

@@ -105,7 +105,7 @@ def orbital_model(
 
 
 def _at(curve: MultibandLightCurve, period: float, prior: PeriodPrior) -> EclipseModel | None:
-    """Return the best model with two eclipses near a period, or None if there is none."""
+    """Return the best model with two eclipses near a period, or None if no model has two."""
     if not prior.contains(period):
         return None
     frequencies, _ = _scanned(curve, np.array([period]))

@@ -28,6 +28,7 @@ SCAN_WIDTH, SCAN_POINTS, SCAN_ROUNDS = 0.5, 41, 2
 """Half width of the scan around the chosen frequency, in units of 1 / baseline, its number of
 points, and the number of scans, each of which is ten times narrower than the one before."""
 POLISH_STEPS = 3
+OUTLIER, MAD_TO_SIGMA = 5.0, 1.4826
 BOOTSTRAPS = 25
 RR_LYRAE_RATIOS = {1: 1.0, 2: 0.71, 3: 0.57}
 """Amplitudes relative to g, by filter number (Sesar et al. 2010, ApJ 708, 717)."""
@@ -92,9 +93,9 @@ def series(coefficients: Array, phase: Array) -> Array:
 
 
 def find_period(curve: MultibandLightCurve, periods: Array) -> FourierModel | None:
-    """Return the Fourier model with the best of the trial periods, or None if there is none.
+    """Return the Fourier model with the best of the trial periods.
 
-    There is none if a constant describes the light curve as well.
+    Returns None if no period is possible, or if a constant describes the light curve as well.
     """
     possible = np.array([period for period in periods if curve.covers_phases(period)])
     if not len(possible) or not curve.baseline:
@@ -106,8 +107,7 @@ def find_period(curve: MultibandLightCurve, periods: Array) -> FourierModel | No
     order = np.argsort(bic[:, 1:].min(axis=1), kind="stable")[:POLISHED]
     polished = [_newton(curve, frequencies[k], int(bic[k, 1:].argmin()) + 1) for k in order]
     models = fit_models(curve, np.array(polished))
-    best = choose(models, curve.best)
-    return refine(curve, best)
+    return refine(curve, choose(models, curve.best))
 
 
 def _bic(curve: MultibandLightCurve, rss: Array) -> Array:
@@ -162,6 +162,13 @@ def refine(curve: MultibandLightCurve, model: FourierModel) -> FourierModel:
     )
 
 
+def without_outliers(curve: MultibandLightCurve, model: FourierModel) -> MultibandLightCurve:
+    """Return a light curve in which epochs with large residuals have the weight 0."""
+    squares = curve.weight * _residuals(curve, model) ** 2
+    limit = (OUTLIER * MAD_TO_SIGMA) ** 2 * np.median(squares)
+    return curve.reweighted(np.where(squares > limit, 0.0, curve.weight))
+
+
 def _newton(curve: MultibandLightCurve, frequency: float, order: int) -> float:
     """Return the frequency after a few Gauss–Newton steps inside the peak of the periodogram."""
     start, limit = frequency, 0.25 / curve.baseline
@@ -186,7 +193,7 @@ def bootstrap_error(curve: MultibandLightCurve, model: FourierModel) -> float:
         resampled = curve.reweighted(curve.weight * counts)
         periods.append(1 / _newton(resampled, 1 / model.period, model.order))
     values = np.array(periods)
-    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+    return float(MAD_TO_SIGMA * np.median(np.abs(values - np.median(values))))
 
 
 def describe(curve: MultibandLightCurve, model: FourierModel, kind: Kind) -> dict[str, float | str]:
@@ -226,7 +233,7 @@ def _residuals(curve: MultibandLightCurve, model: FourierModel) -> Array:
 
 def _second_period(curve: MultibandLightCurve, residuals: Array, rms: float) -> float:
     """Return the period of a significant second mode in the residuals in days, or NaN."""
-    if len(curve) < SECOND_POINTS or rms < SECOND_RMS:
+    if np.count_nonzero(curve.weight) < SECOND_POINTS or rms < SECOND_RMS:
         return np.nan
     from ..periods import SearchOptions, search
 
@@ -234,8 +241,9 @@ def _second_period(curve: MultibandLightCurve, residuals: Array, rms: float) -> 
     options = SearchOptions(
         algorithms=("LS",), min_frequency=1 / high, max_frequency=1 / low, top_n=1
     )
-    order = np.argsort(curve.time, kind="stable")
-    error = np.full(len(curve), rms)
+    used = np.flatnonzero(curve.weight > 0)
+    order = used[np.argsort(curve.time[used], kind="stable")]
+    error = np.full(len(order), rms)
     peaks = search(curve.time[order], residuals[order], error, options)["LS"]
     if not len(peaks.period) or peaks.log10_fap[0] > SECOND_LOG10_FAP:
         return np.nan

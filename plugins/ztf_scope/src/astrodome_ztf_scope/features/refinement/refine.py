@@ -20,12 +20,20 @@ from .trial_periods import trial_periods
 PREFIX = "refined_"
 RESULT = {
     "period_refined": "float64",
-    "period_was_refined": "bool",
-    "period_model": "object",
+    "period_was_refined": "boolean",
+    "period_model": "string",
     "period_model_rank": "Int64",
-    "refinement_reason": "object",
+    "refinement_reason": "string",
 }
 """Columns of every result and their types."""
+MEASURED = {
+    **dict.fromkeys(("period_err", "resid_rms", "quality"), "float64"),
+    **dict.fromkeys(("eclipse_depth", "eclipse_width", "eclipse_separation"), "float64"),
+    **dict.fromkeys([f"eclipse_depth_ratio{band}" for band in ("", "_g", "_r", "_i")], "float64"),
+    **dict.fromkeys(("amp", "R21", "R31", "phi21", "phi31"), "float64"),
+    **{"mode": "string", "p2": "float64", "is_rrd": "boolean"},
+}
+"""Measurements and their types. In a result, :data:`PREFIX` is added to the names."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +216,8 @@ def _fit(
         fourier = pulsating.find_period(curve, trials)
         if fourier is None:
             return None
+        curve = pulsating.without_outliers(curve, fourier)
+        fourier = pulsating.refine(curve, fourier)
         refined, name, rank = fourier.period, "Fourier series", fourier.order
         if options.characterise:
             error = pulsating.bootstrap_error(curve, fourier)

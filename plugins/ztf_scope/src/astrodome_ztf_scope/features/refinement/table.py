@@ -19,7 +19,14 @@ from astrodome.runs import provenance
 from ...catalogues import epochs, positions
 from ...tables import parts, table_io
 from .classes import period_prior
-from .refine import RESULT, RefinementOptions, refine_light_curves, unchanged
+from .refine import (
+    MEASURED,
+    PREFIX,
+    RESULT,
+    RefinementOptions,
+    refine_light_curves,
+    unchanged,
+)
 from .sources import TableSource, light_curve_key
 from .tasks import Reader, RefinementTask
 
@@ -236,8 +243,8 @@ def _rows(
     rows = table.iloc[numbers][[name for name in names if name in table]].reset_index(drop=True)
     labels = {one.number: one.label for one in sources}
     rows[task.class_column] = [labels[owner] for owner in owners]
-    refined = _read_results(paths).reindex(owners).reset_index(drop=True)
-    refined["period_was_refined"] = refined["period_was_refined"].eq(True)
+    refined = _read_results(paths, task.options).reindex(owners).reset_index(drop=True)
+    refined["period_was_refined"] = refined["period_was_refined"].fillna(False).astype(bool)
     current = pd.to_numeric(table[task.period_column]).to_numpy(np.float64, na_value=np.nan)
     kept = ~refined["period_was_refined"].to_numpy()
     refined.loc[kept, "period_refined"] = current[numbers][kept]
@@ -247,14 +254,18 @@ def _rows(
     return pd.concat([rows, refined], axis=1)
 
 
-def _read_results(paths: Sequence[Path]) -> pd.DataFrame:
-    """Return the results of all parts, with the number of the source as the index."""
-    if not paths:
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in RESULT.items()})
-    table = pa.concat_tables(map(pq.read_table, paths), promote_options="permissive").to_pandas()
-    table = table.set_index("source")
-    measured = sorted(name for name in table if name not in RESULT)
-    return table[[*RESULT, *measured]].astype({n: k for n, k in RESULT.items() if k != "bool"})
+def _read_results(paths: Sequence[Path], options: RefinementOptions) -> pd.DataFrame:
+    """Return the results of all parts, with the number of the source as the index.
+
+    All columns exist and have the same types, whichever classes the sources have.
+    """
+    columns = dict(RESULT)
+    if options.characterise:
+        columns |= {PREFIX + name: kind for name, kind in MEASURED.items()}
+    empty = pa.table({"source": pa.array([], pa.int64())})
+    tables = [empty, *map(pq.read_table, paths)]
+    table = pa.concat_tables(tables, promote_options="permissive").to_pandas()
+    return table.set_index("source").reindex(columns=list(columns)).astype(columns)
 
 
 def _result(target: Path, *, existing: bool = False) -> RefinementResult:
