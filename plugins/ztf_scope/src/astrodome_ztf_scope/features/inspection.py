@@ -34,6 +34,8 @@ FACTORS = (1.0, 0.5, 2.0)
 """Multiples of the best period at which the light curves are folded."""
 GIVEN = "given"
 """Value of ``SourceInspection.algorithm`` if the period was specified."""
+MULTIPLE = "multiple of a listed period"
+"""Value of ``SourceInspection.algorithm`` if only a multiple of the period was found."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ class SourceInspection:
     log10_fap : float
         Smallest logarithm of the false-alarm probability of the best period, or NaN.
     algorithm : str
-        Algorithms that found the best period, or ``given`` if the period was specified.
+        Algorithms that found the best period, ``given`` if the period was specified, or ``multiple
+        of a listed period`` if an algorithm found another multiple of the period.
     peaks : mapping of str to Peaks
         Best periods, keyed by algorithm.
     periodograms : mapping of str to Periodogram
@@ -192,8 +195,9 @@ def inspect_source(
     best, significance, log10_fap, algorithm = period or np.nan, np.nan, np.nan, GIVEN
     if period is None:
         best, significance = periods.best_period(peaks, time, mag, magerr)
-        found = _log10_faps(best, peaks)
-        log10_fap, algorithm = min(found.values(), default=np.nan), ", ".join(found)
+        found = _log10_faps(best, peaks, float(np.ptp(time)))
+        log10_fap = min(found.values(), default=np.nan)
+        algorithm = ", ".join(found) or MULTIPLE
     main = _main(curves).epochs
     convention = options.fourier_convention
     return SourceInspection(
@@ -283,11 +287,14 @@ def _position(light_curves: pa.Table) -> dict[str, float]:
     return {"ra": ra, "dec": dec}
 
 
-def _log10_faps(period: float, peaks: Mapping[str, Peaks]) -> dict[str, float]:
-    """Return the false-alarm probabilities of a period, keyed by the algorithms that found it."""
+def _log10_faps(period: float, peaks: Mapping[str, Peaks], baseline: float) -> dict[str, float]:
+    """Return the false-alarm probabilities of a period, keyed by the algorithms that found it.
+
+    The selection of the best period changes a frequency by at most 0.05 divided by the baseline.
+    """
     found = {}
     for name, peak in peaks.items():
-        same = np.isclose(peak.period, period, rtol=1e-9)
+        same = np.abs(1 / peak.period - 1 / period) * baseline <= 0.1
         if same.any():
             found[name] = float(peak.log10_fap[same.argmax()])
     return found
