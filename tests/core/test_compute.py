@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -305,9 +307,38 @@ def test_running_items_have_some_seconds_to_finish_after_an_interrupt(
     assert running.done()
 
     monkeypatch.setattr(workers, "GRACE", 0.1)
-    release = threading.Event()
-    endless = pool.submit(lambda _: release.wait(60), None)
+    started, release = threading.Event(), threading.Event()
+    endless = pool.submit(lambda _: (started.set(), release.wait(60)), None)
+    assert started.wait(60)
     pool.interrupt([endless])
     assert not endless.done()
     release.set()
     pool.close()
+
+
+def ignore_interrupts(number: int) -> None:
+    """Run until the process is terminated."""
+    while True:
+        with contextlib.suppress(KeyboardInterrupt):
+            time.sleep(0.05)
+
+
+def test_terminated_workers_leave_no_error_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupt, messages = workers.Processes.interrupt, []
+
+    def interrupt_and_wait(pool: workers.Processes, futures: Any) -> None:
+        interrupt(pool, futures)
+        time.sleep(1)  # The executor notices the end of its workers before it is shut down.
+
+    monkeypatch.setattr(workers, "GRACE", 0.5)
+    monkeypatch.setattr(workers.Processes, "interrupt", interrupt_and_wait)
+    monkeypatch.setattr(threading, "excepthook", messages.append)
+    results = compute.map(ignore_interrupts, range(9), jobs=2)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert messages == []

@@ -147,10 +147,10 @@ def map(
     except BaseException as error:
         if stop:
             stop()
-        for future in waiting:
-            future.cancel()
         if isinstance(error, KeyboardInterrupt):
             pool.interrupt(waiting)
+        else:
+            workers.cancel(waiting)
         if isinstance(error, BrokenExecutor):  # raised by submit
             raise _died() from error
         raise

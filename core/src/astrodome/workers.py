@@ -38,9 +38,10 @@ class Pool:
     def check(self) -> None:
         """Raise AstrodomeError if the pool can no longer return results."""
 
-    def interrupt(self, running: Collection[Future[Any]]) -> None:
+    def interrupt(self, futures: Collection[Future[Any]]) -> None:
         """Wait a few seconds after Ctrl-C for the calls in progress, and then abandon them."""
-        _wait_for(running, GRACE)
+        cancel(futures)
+        _wait_for(futures, GRACE)
         self._wait = False
 
     def close(self) -> None:
@@ -79,14 +80,18 @@ class Processes(Pool):
         with _without_interrupts():  # A new worker cannot handle the signal yet.
             return self.executor.submit(_Call(function), item)
 
-    def interrupt(self, running: Collection[Future[Any]]) -> None:
-        """Interrupt the running items, and terminate workers that do not respond."""
+    def interrupt(self, futures: Collection[Future[Any]]) -> None:
+        """Interrupt the running items, and terminate workers that do not respond.
+
+        The other items are not canceled. The workers refuse them, and an executor whose workers are
+        terminated cannot handle canceled items.
+        """
         workers = [p for p in multiprocessing.active_children() if p not in self._others]
         for worker in workers:
             with suppress(OSError, TypeError):
                 os.kill(worker.pid, signal.SIGINT)  # type: ignore[arg-type]
-        _wait_for(running, GRACE)
-        if not all(future.done() for future in running):
+        _wait_for(futures, GRACE)
+        if not all(future.done() for future in futures):
             for worker in workers:
                 worker.terminate()
 
@@ -155,7 +160,8 @@ class Cluster(Pool):
             "Start the scheduler and run the same command again.",
         )
 
-    def interrupt(self, running: Collection[Future[Any]]) -> None:
+    def interrupt(self, futures: Collection[Future[Any]]) -> None:
+        cancel(futures)
         self._wait = False
 
     def close(self) -> None:
@@ -184,6 +190,12 @@ def open_pool(
         # A new process that is not forked executes the main script, unless it checks __name__.
         return Pool(_InProcess())
     return Processes(jobs, fresh)
+
+
+def cancel(futures: Collection[Future[Any]]) -> None:
+    """Cancel the calls that have not started."""
+    for future in futures:
+        future.cancel()
 
 
 def _wait_for(futures: Collection[Future[Any]], seconds: float) -> None:
