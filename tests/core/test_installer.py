@@ -135,7 +135,7 @@ def test_only_the_uninstalled_distribution_is_removed_from_the_receipt(prefix: P
 def test_a_recorded_requirement_is_replaced_only_by_another_requirement(
     prefix: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receipts.Receipt, "unrecorded", lambda receipt: [])
+    monkeypatch.setattr(receipts.Receipt, "unrecorded", lambda receipt: {})
     recorded = "--with=sdo-url @ https://example.org/sdo_url-1-py3-none-any.whl"
     for argument, option in (("Sdo_URL", recorded), ("sdo-url>=2", "--with=sdo-url>=2")):
         line = uv_tool(prefix, PluginChange("install", argument, "sdo-url"))

@@ -135,9 +135,9 @@ def _uv_tool(change: PluginChange, prefix: Path, folder: Path) -> list[Step]:
         dry = [uv, "pip", "install", "--dry-run", *where, *options, *limits, change.argument]
         found.append(Step(dry))
     line = [uv, "tool", "install", *options, *receipt.arguments(folder, without)]
-    for name in receipt.unrecorded():
+    for name, dist in receipt.unrecorded().items():
         if name != change.name:
-            line += receipts.as_installed(name)
+            line += receipts.as_installed(name, dist)
     if change.action == "install" and not repeated:
         line.append(f"--with={change.argument}")
     return [*found, Step(line, receipt.environ(prefix))]

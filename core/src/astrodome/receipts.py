@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -118,10 +119,10 @@ class Receipt:
                 found["UV_TOOL_BIN_DIR"] = str(Path(str(place)).parent)
         return found
 
-    def unrecorded(self) -> list[str]:
-        """Return the names of distributions that were installed independently of the receipt.
+    def unrecorded(self) -> dict[str, Distribution]:
+        """Return the distributions that were installed independently of the receipt.
 
-        Requirements of these distributions are not included.
+        Requirements of these distributions are not included. The keys are normalized names.
         """
         among = distributions.installed()
         roots: dict[str, set[str]] = {}
@@ -132,12 +133,11 @@ class Receipt:
         required = {
             wanted.name for name in strangers for wanted in distributions.requirements(among[name])
         }
-        return [name for name in strangers if name not in required]
+        return {name: among[name] for name in strangers if name not in required}
 
 
-def as_installed(name: str) -> list[str]:
+def as_installed(name: str, dist: Distribution) -> list[str]:
     """Return the argument that installs a distribution from the same source as before."""
-    dist = distributions.installed()[name]
     about = distributions.origin(dist)
     url = str(about.get("url") or "")
     if not url:

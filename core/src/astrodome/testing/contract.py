@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,7 +37,7 @@ def problems(plugin: str) -> list[str]:
         Import name of the plugin module, for example ``"astrodome_moon.plugin"``.
     """
     try:
-        early = unwanted_imports(plugin)
+        early = unwanted_imports([plugin])
         with Isolated():  # The new process already reported all changes.
             module = import_module(plugin)
     except ImportError as error:
@@ -49,6 +49,7 @@ def problems(plugin: str) -> list[str]:
             found += wrong_state(plugin, loaded)
         for spec in loaded.specs:
             found += wrong_target(loaded, spec)
+        found += unwanted_imports(command_modules(loaded), START_UP)
     found = [*early, *found, *wrong_names(loaded), *private_imports(plugin)]
     return list(dict.fromkeys(found))
 
@@ -81,17 +82,30 @@ class PluginContract:
         assert not found, "\n".join(found)
 
 
-def unwanted_imports(module: str, allowed: set[str] = FREE) -> list[str]:
-    """Return messages about disallowed imports of a module, and about its changes to the process.
+def unwanted_imports(modules: Sequence[str], allowed: set[str] = FREE) -> list[str]:
+    """Return messages about disallowed imports of modules, and about their changes to the process.
 
-    The module is imported in a new process, as at the start of the command line. Raises ImportError
-    if this fails.
+    The modules are imported in a new process, as at the start of the command line. If this has a
+    problem, each module is imported in a separate process, where no other module hides its
+    imports. Raises ImportError if a module cannot be imported.
     """
+    if len(modules) > 1:
+        try:
+            if not _unwanted_imports(modules, allowed):
+                return []
+        except ImportError:
+            pass  # The separate processes find the module that cannot be imported.
+    return [text for module in modules for text in _unwanted_imports([module], allowed)]
+
+
+def _unwanted_imports(modules: Sequence[str], allowed: set[str]) -> list[str]:
+    """Import modules in one new process. The messages contain the name of the first module."""
     code = (
         "import sys, importlib, json, astrodome.app\n"
         "from astrodome.isolation import Isolated\n"
         "before = set(sys.modules)\n"
-        f"with Isolated() as isolated: importlib.import_module({module!r})\n"
+        "with Isolated() as isolated:\n"
+        f"    for module in {list(modules)!r}: importlib.import_module(module)\n"
         "names = sorted({name.split('.')[0] for name in set(sys.modules) - before})\n"
         "print('\\n' + json.dumps([names, isolated.faults]))"
     )
@@ -102,13 +116,14 @@ def unwanted_imports(module: str, allowed: set[str] = FREE) -> list[str]:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         check=False,
     )
+    first = modules[0]
     if ran.returncode:
         last = (ran.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ImportError(f"{module} cannot be imported: {last}.")
+        raise ImportError(f"{first} cannot be imported: {last}.")
     names, faults = json.loads(ran.stdout.splitlines()[-1])
-    known = allowed | {module.split(".")[0]} | sys.stdlib_module_names
-    return [f"{module}: {fault}." for fault in faults] + [
-        f"{module} imports {name}, but it is imported at every start of the command line: "
+    known = allowed | {first.split(".")[0]} | sys.stdlib_module_names
+    return [f"{first}: {fault}." for fault in faults] + [
+        f"{first} imports {name}, but it is imported at every start of the command line: "
         f"import {name} in the function or module that uses it."
         for name in names
         if name not in known and not name.startswith("_")
@@ -128,11 +143,27 @@ def wrong_hooks(module: Any) -> Iterator[str]:
             yield f"{module.__name__}.{name} is never called: mark it with @astrodome.hookimpl."
 
 
-def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
-    """Yield problems with the target of a spec: imports, protocol, contract and missing help."""
+def command_modules(plugin: Plugin) -> list[str]:
+    """Return the modules that contain the commands of a plugin and can be imported."""
+    found = [
+        spec.target.partition(":")[0]
+        for spec in plugin.specs
+        if isinstance(spec, CommandSpec) and not wrong_protocol(plugin, spec)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def wrong_protocol(plugin: Plugin, spec: AnySpec) -> list[str]:
+    """Return problems with the import, the protocol and the contract of a target."""
     found = [f"{text.rstrip('.')}." for text, _ in protocols.examine(plugin, spec) if text]
     if text := protocols.undeclared(spec):
         found.append(f"{text}. Install the plugin that declares it, or use register_kinds.")
+    return found
+
+
+def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
+    """Yield problems with the target of a spec: import, protocol, contract and missing help."""
+    found = wrong_protocol(plugin, spec)
     yield from found
     if not isinstance(spec, CommandSpec):
         if not spec.summary.strip():
@@ -141,7 +172,6 @@ def wrong_target(plugin: Plugin, spec: AnySpec) -> Iterator[str]:
     if not spec.help.strip():
         yield f"The command '{spec.name}' has no help: add help=… to its CommandSpec."
     if not found:
-        yield from unwanted_imports(spec.target.partition(":")[0], START_UP)
         target = plugins.load_target(spec.target, plugin)
         yield from missing_help(
             lazy.real(target, lazy.Command(spec.name, help=spec.help)), spec.name
