@@ -83,9 +83,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def line(trained: Path, tmp_path: Path) -> tuple[object, ...]:
-    """A command line for the light curves in a file."""
+    """A command line for the light curves in a file, with few plots."""
     file = trained / "survey/light_curves.parquet"
-    return ("run", "--file", file, "--models", trained / "models", *FAST, "--out", tmp_path / "out")
+    words = ("run", "--file", file, "--models", trained / "models", *FAST, "--per-class", "2")
+    return (*words, "--out", tmp_path / "out")
 
 
 def true_classes(trained: Path, folder: Path) -> dict[str, set[str]]:
@@ -323,7 +324,7 @@ def test_the_demo_simulates_trains_and_classifies(
     train += ("--path-dataset", dataset, "--group-by", "obj_id", "--no-plot", "--skip-cv")
     scope(*train, "--group", tmp_path / "models").succeeded()
     line = ("run", "--file", tmp_path / "light_curves.parquet", "--models", tmp_path / "models")
-    scope(*line, "--out", tmp_path / "results", *fast).succeeded()
+    scope(*line, "--out", tmp_path / "results", *fast, "--per-class=2").succeeded()
     scores = demo.f1_scores(tmp_path, tmp_path / "results")
     assert list(scores) == list(demo.CLASSES) and all(0 <= f1 <= 1 for f1 in scores.values())
     assert np.mean(list(scores.values())) > 0.3

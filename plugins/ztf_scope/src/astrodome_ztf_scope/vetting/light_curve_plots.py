@@ -140,7 +140,10 @@ def thumbnail(curves: Sequence[InspectedLightCurve], phases: Sequence[FoldedLigh
     if not curves:
         return ""
     with mpl.style.context([DARK, THUMBNAIL]):
-        figure = Figure((3.6, 2.8 if phases else 1.4), layout="constrained")
+        figure = Figure((3.6, 2.8 if phases else 1.4))
+        # The computation of a layout would take longer than the rest of the plot.
+        margins = {"bottom": 0.15, "top": 0.98, "hspace": 0.5} if phases else {"bottom": 0.3}
+        figure.subplots_adjust(left=0.12, right=0.95, **margins)
         axes = list(figure.subplots(2, height_ratios=(3, 2))) if phases else [figure.subplots()]
         if phases:
             folded(axes[0], phases, np.nan)
