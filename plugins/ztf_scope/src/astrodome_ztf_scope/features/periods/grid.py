@@ -53,6 +53,11 @@ class Grid:
     edges: NDArray[np.int64]
     limits: NDArray[np.int64]
 
+    @property
+    def searched_size(self) -> int:
+        """Number of frequencies that are not masked."""
+        return int((self.limits[1::2] - self.limits[::2]).sum())
+
     def frequency(self, index: NDArray[np.int64]) -> Array:
         """Return the frequencies with the given indices."""
         frequency: Array = self.first + self.step * index.astype(np.float64)

@@ -165,7 +165,7 @@ def _search(name: str, curve: LightCurve, grid: Grid | None, options: SearchOpti
     value, index = summary.best_value[found], summary.best_index[found]
     order = np.lexsort((index, -value))[:n]
     value, frequency = value[order], grid.frequency(index[order])
-    fap = log10_fap(name, curve, frequency, sign * value, grid, summary.maxima)
+    fap = log10_fap(name, curve, frequency, grid)
     significance = np.abs(summary.mean - value) / summary.std
     return _peaks(
         n, 1 / frequency, sign * value, significance, fap, sign * summary.mean, summary.std
@@ -195,7 +195,6 @@ def _scan(grid: Grid, evaluate: Callable[[Index], Array]) -> Summary:
     for index in _blocks(grid, 1):
         values = evaluate(index)
         summary.add(values)
-        summary.add_maxima(values)
         summary.update_best(grid, index, values)
     return summary
 
@@ -207,7 +206,6 @@ def _scan_coarse_to_fine(grid: Grid, evaluate: Callable[[Index], Array], step: i
     for index in _blocks(grid, step):
         values = evaluate(index)
         summary.add(values)
-        summary.add_maxima(values)
         coarse.append((index, values))
     if not coarse:
         return summary

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from .grid import Grid
 from .options import Array
 
 Index = NDArray[np.int64]
-
-SUBBLOCKS = 16
-"""Number of parts of each block, whose maxima give the distribution of the largest value."""
 
 
 @dataclass
@@ -28,7 +25,6 @@ class Summary:
     count: int = 0
     mean: float = 0.0
     squares: float = 0.0
-    maxima: list[float] = field(default_factory=list)
 
     @classmethod
     def empty(cls, chunks: int) -> Summary:
@@ -58,11 +54,6 @@ class Summary:
         self.squares += difference**2 * self.count * added / count
         self.mean += difference * added / count
         self.count = count
-
-    def add_maxima(self, values: Array) -> None:
-        """Store the maxima of equal parts of a block."""
-        parts = np.array_split(values[np.isfinite(values)], SUBBLOCKS)
-        self.maxima += [float(part.max()) for part in parts if len(part)]
 
     def update_best(self, grid: Grid, index: Index, values: Array) -> None:
         """Update the best frequency of each chunk. Of equal values, the first one is the best."""
