@@ -6,6 +6,7 @@ JSON, in the order in which they were stored, unless the query sorts them.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import random
@@ -119,7 +120,7 @@ class Kowalski:
                     values.append(value)
         with self._lock:
             rows = self._db.execute(sql, values).fetchall()
-        documents = (json_util.loads(body) for (body,) in rows)
+        documents = map(_document, (body for (body,) in rows))
         return [document for document in documents if meets(document, wanted)]
 
     def _around(
@@ -161,6 +162,12 @@ def _conditions(condition: Any) -> list[tuple[str, Any]]:
     if isinstance(condition, Mapping) and all(str(key).startswith("$") for key in condition):
         return list(condition.items())
     return [("$eq", condition)]
+
+
+@functools.lru_cache(200_000)
+def _document(body: str) -> dict[str, Any]:
+    """Parse a stored document once: queries with pages read all documents for each page."""
+    return json_util.loads(body)  # type: ignore[no-any-return]
 
 
 def meets(document: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

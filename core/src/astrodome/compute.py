@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +65,7 @@ def map(
     jobs: int = 0,
     threads: bool = False,
     fresh: bool = False,
+    preload: Sequence[str] = (),
     scheduler: str = "",
     ordered: bool = False,
     in_process: bool = False,
@@ -91,6 +92,9 @@ def map(
         libraries that do not support forking (TensorFlow, OpenMP). The processes import only the
         module of ``function``, and inherit the environment variables that are set at the time of
         the first call.
+    preload
+        Names of other modules that ``fresh`` processes need. They are imported once instead of in
+        each process, so the import must not start threads.
     scheduler
         Address of a Dask scheduler, for example ``tcp://HOST:8786``.
     ordered
@@ -119,7 +123,7 @@ def map(
     >>> [(result.value, result.error) for result in results]
     [(1.0, ''), (None, 'ZeroDivisionError: division by zero'), (0.25, '')]
     """
-    home = getattr(function, "func", function).__module__ if fresh else ""
+    home = (getattr(function, "func", function).__module__, *preload) if fresh else ()
     todo = iter(items)
     first = list(itertools.islice(todo, 2))
     todo = itertools.chain(first, todo)

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -64,14 +64,14 @@ class _InProcess(Executor):
 class Processes(Pool):
     """A pool of local processes, which end when the parent process is killed or interrupted."""
 
-    def __init__(self, jobs: int, fresh: str) -> None:
+    def __init__(self, jobs: int, fresh: Sequence[str]) -> None:
         from concurrent.futures import ProcessPoolExecutor  # The import takes 20 ms.
 
         # A fork is fast and safe while this process has a single thread.
         method = "forkserver" if fresh else "fork" if threading.active_count() == 1 else "spawn"
         context: Any = multiprocessing.get_context(method)
         if fresh:
-            context.set_forkserver_preload([fresh])
+            context.set_forkserver_preload([*fresh])
         self._others = set(multiprocessing.active_children())
         options = (settings.options.verbose, settings.options.debug)
         super().__init__(ProcessPoolExecutor(jobs, context, _begin, options))
@@ -174,10 +174,12 @@ class Cluster(Pool):
 
 
 def open_pool(
-    jobs: int, threads: bool, fresh: str, scheduler: str, in_process: bool = False
+    jobs: int, threads: bool, fresh: Sequence[str], scheduler: str, in_process: bool = False
 ) -> Pool:
     """Return a pool of threads, local processes or Dask workers.
 
+    ``fresh`` contains the modules that are imported before the processes are forked from a new
+    process. If it is empty, the processes are forked from this process.
     If ``in_process`` is True and a process cannot be forked, the calls run in this process.
     """
     if scheduler:

@@ -230,7 +230,8 @@ def _parallel(
     """
     busy = []
     work = partial(_run, shared=shared, wait=wait)
-    for done in compute.map(work, todo, jobs=jobs, fresh=True):
+    libraries = [f"{__package__}.training_libraries"]
+    for done in compute.map(work, todo, jobs=jobs, fresh=True, preload=libraries):
         if done.value == BUSY:
             busy.append(done.item)
         else:
