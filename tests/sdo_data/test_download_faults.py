@@ -143,7 +143,7 @@ def run_until_killed(command: list[str], server: FakeGsu, moments: random.Random
 def test_a_run_after_kills_at_random_times_gives_the_same_result_as_an_undisturbed_run(
     data: Data, gsu: FakeGsu, tmp_path: Path, torture: Callable[[int, int], int]
 ) -> None:
-    count, kills = torture(60, 500), torture(6, 100)
+    count, kills = torture(60, 500), torture(4, 100)
     command = [*asked(count), "--metadata"]
     data("download", "--path", tmp_path / "whole", *command).succeeded()
     gsu.archive.latency = 0.02
@@ -165,24 +165,28 @@ def test_a_run_after_kills_at_random_times_gives_the_same_result_as_an_undisturb
     assert state(folder) == state(tmp_path / "whole")
 
 
-def test_eight_processes_on_one_folder_give_the_same_result_as_one(
+def test_several_processes_on_one_folder_give_the_same_result_as_one(
     data: Data, gsu: FakeGsu, tmp_path: Path, torture: Callable[[int, int], int]
 ) -> None:
     command = [*asked(torture(24, 500)), "--metadata", "--json"]
+    number = torture(4, 8)
     data("download", "--path", tmp_path / "whole", *command).succeeded()
     gsu.requests.clear()
     gsu.archive.latency = 0.01
     line = [*SDO, "--path", str(tmp_path / "shared"), *command, "--jobs=2"]
     processes = [
-        subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(8)
+        subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(number)
     ]
     for process in processes:
         out, err = process.communicate(timeout=250)
         assert process.returncode == 0, (out, err)
     assert state(tmp_path / "shared") == state(tmp_path / "whole")
     times = Counter(str(request.query) for request in gsu.requests if "/images/" in request.path)
-    assert max(times.values()) <= 8
-    assert sum(times.values()) < 5 * len(times), "images of other processes are not fetched again"
+    assert max(times.values()) <= number
+    assert sum(times.values()) < 0.625 * number * len(times), (
+        "images of other processes are not fetched again"
+    )
 
 
 def test_a_full_disk_is_an_error_and_earlier_images_are_kept(
