@@ -27,6 +27,7 @@ from astrodome_ztf_scope.tables import table_io
 from astrodome_ztf_scope.vetting import browser_page, candidates
 from astrodome_ztf_scope.vetting.decisions import Decisions
 from astrodome_ztf_scope.vetting.server import HEADER, VettingServer
+from astrodome_ztf_scope.vetting.sorted_light_curves import SortedLightCurves
 from ztf_scope import survey as surveys
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -111,6 +112,100 @@ def test_a_source_without_position_has_the_light_curve_with_its_id(
     pages = [found.page(number) for number in (0, 1, 2)]
     assert [[curve["band"] for curve in page["curves"]] for page in pages] == [[1], [2], []]
     assert [page["problem"] for page in pages] == ["", "", "not found in the catalogue"]
+
+
+def light_curve_file(survey: surveys.Survey, folder: Path, layout: str) -> Path:
+    """Write the light curves of the survey in a layout that scope features --file accepts."""
+    curves = pd.read_parquet(survey.folder / "light_curves.parquet")
+    if layout == "lists":
+        curves["hmjd"] = [[hjd - 2400000.5 for hjd in values] for values in curves.pop("hjd")]
+        path = folder / "lists.parquet"
+        names = {"_id": "objectid", "filter": "filterid", "ra": "objra", "dec": "objdec"}
+        curves.rename(columns=names).to_parquet(path)
+        return path
+    names = ["_id", "filter", "ra", "dec", "hjd", "mag", "magerr", "catflags"]
+    epochs = curves[names].explode(names[4:], ignore_index=True)
+    if layout == "public":
+        epochs["hmjd"] = epochs.pop("hjd").astype(float) - 2400000.5
+        epochs = epochs.rename(columns={"_id": "objectid", "filter": "filterid"})
+    path = folder / f"{layout}.csv"
+    epochs.sample(frac=1, random_state=1).to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("layout", ["epochs", "public", "lists"])
+def test_light_curves_in_files_are_shown_like_those_in_a_catalogue(
+    survey: surveys.Survey, table: Path, found: candidates.Candidates, tmp_path: Path, layout: str
+) -> None:
+    path = light_curve_file(survey, tmp_path, layout)
+    (tmp_path / "sorted").mkdir()
+    files = SortedLightCurves([path], tmp_path / "sorted")
+    own = candidates.read(table, catalogue=files)
+    for number in range(len(found.rows)):
+        page, expected = own.page(number), found.page(number)
+        assert [curve["band"] for curve in page["curves"]] == [1, 2]
+        for curve, other in zip(page.pop("curves"), expected.pop("curves"), strict=True):
+            np.testing.assert_allclose(curve["points"], other["points"], rtol=0, atol=2e-6)
+        np.testing.assert_allclose(page.pop("dmdt"), expected.pop("dmdt"), atol=0.05)
+        assert page == expected
+    far = table.with_name("far.csv")
+    pd.DataFrame({"obj_id": ["x"], "ra": [1.0], "dec": [89.0], "vnv_xgb": [0.9]}).to_csv(far)
+    page = candidates.read(far, catalogue=files).page(0)
+    assert (page["curves"], page["problem"]) == ([], "not found in the light-curve files")
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_light_curves_in_files_without_positions_are_found_by_identifier(
+    survey: surveys.Survey, tmp_path: Path, text: bool
+) -> None:
+    epochs = pd.read_csv(light_curve_file(survey, tmp_path, "epochs")).drop(columns=["ra", "dec"])
+    ids = sorted(epochs["_id"].unique())
+    if text:
+        epochs["_id"] = "star" + epochs["_id"].astype(str)
+    (tmp_path / "curves").mkdir()
+    epochs.to_parquet(tmp_path / "curves/epochs.parquet")
+    rows = pd.DataFrame({"_id": [ids[2], 7], "ra": 10.0, "dec": 5.0, "vnv_xgb": 0.9})
+    rows["_id"] = "star" + rows["_id"].astype(str) if text else rows["_id"]
+    rows.to_parquet(tmp_path / "scores.parquet")
+    (tmp_path / "sorted").mkdir()
+    files = SortedLightCurves([tmp_path / "curves"], tmp_path / "sorted")
+    assert not files.has_positions
+    found = candidates.read(tmp_path / "scores.parquet", catalogue=files)
+    assert [len(found.page(number)["curves"]) for number in (0, 1)] == [1, 0]
+
+
+def test_the_command_reads_light_curves_from_files(
+    survey: surveys.Survey,
+    table: Path,
+    tmp_path: Path,
+    scope: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages = []
+
+    def vet_at_once(server: VettingServer) -> VettingServer:
+        pages.append(server.candidates.page(2))
+        server.decisions.decide(2, "accept", ["e"])
+        server.finished.set()
+        return server
+
+    path = light_curve_file(survey, tmp_path, "public")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(VettingServer, "__enter__", vet_at_once)
+    monkeypatch.setattr(VettingServer, "__exit__", lambda server, *_: server._http.server_close())
+    line = ("vet", "--file", table, "--light-curves", path, "--no-browser", "--json")
+    assert scope(*line, "--out", tmp_path / "done.csv").succeeded().json["accept"] == 1
+    assert [curve["band"] for curve in pages[0]["curves"]] == [1, 2] and not pages[0]["problem"]
+    assert not any((tmp_path / "temporary").iterdir()), "the sorted copy is deleted"
+    both = scope(*line, "--catalogue", survey.catalogue)
+    assert both.code == 2 and "either --light-curves or --catalogue" in both.err
+    missing = scope("vet", "--file", table, "--light-curves", "missing.parquet")
+    assert missing.code != 0 and "missing.parquet" in missing.err
+    plain = tmp_path / "plain.csv"
+    pd.read_csv(path).drop(columns=["ra", "dec"]).to_csv(plain, index=False)
+    warned = scope("vet", "--file", table, "--light-curves", plain, "--no-browser", "--json")
+    assert "contain no positions" in warned.err and not pages[1]["curves"]
 
 
 @pytest.mark.parametrize(

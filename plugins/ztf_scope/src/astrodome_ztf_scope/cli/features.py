@@ -12,7 +12,7 @@ from astrodome.errors import reason
 from astrodome.option_groups import OptionGroup, option
 
 from .catalogues import QuadrantOptions
-from .options import FEATURES, LIGHT_CURVES, ROWS, SERVICES, Json, command
+from .options import FEATURES, LIGHT_CURVES, ROWS, SERVICES, Json, LightCurveFiles, command
 
 if TYPE_CHECKING:
     from ..features.extraction.inputs import LightCurveInput, NamedCatalogue
@@ -29,10 +29,7 @@ SHOWN = 5
 class InputOptions(OptionGroup, panel=LIGHT_CURVES):
     """Options that select light curves in files, or in a catalogue by identifier or position."""
 
-    file: list[Path] | None = option(
-        None,
-        "CSV or Parquet file with light curves, or a folder with such files. Can be repeated.",
-    )
+    file: LightCurveFiles = None
     ids: Path | None = option(
         None, "File with identifiers of light curves in the catalogue, in a column _id or ztf_id."
     )

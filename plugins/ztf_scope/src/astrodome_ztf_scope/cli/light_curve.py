@@ -13,7 +13,7 @@ from astrodome.files import check_extension
 from astrodome.option_groups import OptionGroup, option
 
 from .features import CLEANING, CleaningOptionGroup, SearchOptionGroup, feature_options
-from .options import LIGHT_CURVES, CatalogueName, Json, command
+from .options import LIGHT_CURVES, CatalogueName, Json, LightCurveFiles, command
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,11 +30,7 @@ SHOWN = ("median", "wstd", "chi2red", "inv_vonneumannratio", "stetson_k")
 class SourceOptions(OptionGroup, panel=LIGHT_CURVES):
     """Options that specify where the light curves are read from."""
 
-    file: list[Path] | None = option(
-        None,
-        "CSV or Parquet file with light curves, or a folder with such files. Can be repeated "
-        "(default: use a catalogue).",
-    )
+    file: LightCurveFiles = None
     catalogue: CatalogueName = ""
     radius_arcsec: float = option(
         2.0, "Maximum separation between the position and a light curve, in arcsec.", min=0.01
@@ -149,7 +145,7 @@ def _period_rows(inspection: SourceInspection, ranks: int = 0) -> Iterator[dict[
 def _light_curve_rows(
     inspection: SourceInspection,
 ) -> Iterator[tuple[dict[str, Any], InspectedLightCurve]]:
-    """Yield a row with the numbers of epochs for each light curve, and the light curve."""
+    """Yield each light curve, preceded by a row with its identifier and numbers of epochs."""
     for curve in inspection.light_curves:
         used, removed = int(curve.used.sum()), sum(curve.removed.values())
         row = {"id": curve.id, "band": curve.band, "epochs": used, "removed": removed}

@@ -50,6 +50,19 @@ CatalogueName = Annotated[
         rich_help_panel=SERVICES,
     ),
 ]
+LightCurveFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="CSV or Parquet file with light curves, or a folder with such files. Can be repeated.",
+        rich_help_panel=LIGHT_CURVES,
+    ),
+]
+FOURIER_CONVENTION = option(
+    "",
+    "Values in the Fourier columns of a table without this information: coefficients (as in SCoPe "
+    "0.9.5 and published catalogues), or amplitudes and relative phases (as in SCoPe of 2026).",
+    metavar="coefficients|amplitudes",
+)
 
 
 class MarshalOptions(OptionGroup, panel=SERVICES):

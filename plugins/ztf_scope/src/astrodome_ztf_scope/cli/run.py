@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from astrodome import InvalidInputError, console
+from astrodome import InvalidInputError, console, sources
 from astrodome.option_groups import OptionGroup, option
 
 from .classifiers import ModelOptions
@@ -17,7 +17,7 @@ from .features import (
     feature_options,
     open_named,
 )
-from .options import LIGHT_CURVES, RESULT, SERVICES, Json, command
+from .options import LIGHT_CURVES, RESULT, SERVICES, Json, LightCurveFiles, command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,10 +33,7 @@ MAPS = {"xgb": "XGB_AL_mapper", "dnn": "DNN_AL_mapper"}
 class RunInput(OptionGroup, panel=LIGHT_CURVES):
     """Options that select the light curves."""
 
-    file: list[Path] | None = option(
-        None,
-        "CSV or Parquet file with light curves, or a folder with such files. Can be repeated.",
-    )
+    file: LightCurveFiles = None
     radius_arcsec: float = option(
         2.0,
         "Maximum separation of light curves and crossmatches from a position, and between light "
@@ -66,6 +63,12 @@ class RunInput(OptionGroup, panel=LIGHT_CURVES):
         assert table is not None
         named = open_named(self.catalogue)
         return self._select(named, table), named
+
+    def for_vetting(self) -> str:
+        """Return the options of ``scope vet`` that select the same light curves."""
+        if self.file:
+            return "".join(f" --light-curves {path}" for path in self.file)
+        return f" --catalogue {sources.choose('catalogue', self.catalogue, default='kowalski')}"
 
     def _select(self, named: NamedCatalogue, path: Path) -> LightCurveInput:
         from ..catalogues.epochs import IDS
@@ -153,12 +156,12 @@ def run(
     else:
         console.show(found.sample.counts)
         console.note(", ".join(f"{name.replace('_', ' ')}: {n}" for name, n in summary.items()))
-        _hints(found, models)
+        _hints(found, models, light_curves)
     if (found.features.problems["status"] == "failed").any():
         raise SystemExit(1)
 
 
-def _hints(found: PipelineResult, models: Sequence[TrainedModel]) -> None:
+def _hints(found: PipelineResult, models: Sequence[TrainedModel], origin: RunInput) -> None:
     """Print the skipped light curves, the missing scores, and the commands for the next steps."""
     if len(found.features.problems):
         console.note(f"Skipped light curves are listed in {found.features.problems_path}.")
@@ -169,7 +172,9 @@ def _hints(found: PipelineResult, models: Sequence[TrainedModel]) -> None:
     mapping = MAPS.get(min(algorithms), "MAP.json") if len(algorithms) == 1 else "tags"
     sample = found.paths["sample"]
     console.note(f"Page: {found.paths['page']}")
-    console.note(f"Inspect the sources on the page: scope vet --file {sample}")
+    console.note(
+        f"Inspect the sources on the page: scope vet --file {sample}{origin.for_vetting()}"
+    )
     console.note(
         f"Upload them: scope upload-classification -file {sample} -group_ids ID "
         f"-classification read -taxonomy_map {mapping} --p-threshold 0.9 --dry-run"

@@ -16,6 +16,7 @@ from astrodome import AstrodomeError
 from ..catalogues import positions
 from ..features import dmdt
 from ..tables import identifiers, table_io
+from .sorted_light_curves import SortedLightCurves
 
 SCORE = re.compile(r"(?P<tag>.+)_(?:dnn|xgb)")
 MAX_POINTS = 2000
@@ -46,8 +47,8 @@ class Candidate:
 class Candidates:
     """The sources to vet, the available labels, and the catalogue that provides the light curves.
 
-    ``rows`` are the sources in ``table``. ``radius`` is the maximum separation between a source and
-    its light curves, in arcsec.
+    ``rows`` are the sources in ``table``. ``catalogue`` is a catalogue, light curves in files, or
+    None. ``radius`` is the maximum separation between a source and its light curves, in arcsec.
     """
 
     rows: Sequence[Candidate]
@@ -79,14 +80,15 @@ class Candidates:
         reason is an empty string if light curves are available.
         """
         if self.catalogue is None:
-            return [], "no catalogue specified"
+            return [], "neither light-curve files nor a catalogue are specified"
         try:
             ids = self._ids(row)
             table = self.catalogue.light_curves(ids) if ids else pd.DataFrame()
         except AstrodomeError as error:
             return [], error.message
         if table.empty:
-            return [], "not found in the catalogue"
+            in_files = isinstance(self.catalogue, SortedLightCurves)
+            return [], f"not found in the {'light-curve files' if in_files else 'catalogue'}"
         table = table.reindex(columns=["hjd", "mag", "magerr", "filter", "catflags"])
         table = table.dropna(subset=["hjd", "mag"]).fillna(0)
         table = table[table["catflags"] == 0].sort_values("hjd")
@@ -98,7 +100,14 @@ class Candidates:
         return found, ""
 
     def _ids(self, row: Candidate) -> list[Any]:
-        if row.ra is not None and row.dec is not None:
+        """Return the identifiers of the light curves of a source.
+
+        The identifier in the table is used only if the source or the light curves have no position.
+        """
+        located = row.ra is not None and row.dec is not None
+        if isinstance(self.catalogue, SortedLightCurves):
+            located = located and self.catalogue.has_positions
+        if located:
             near = self.catalogue.cone("sources", row.ra, row.dec, self.radius, ("_id",))[0]
             return [one["_id"] for one in near]
         columns = [self.table[name] for name in ("_id", "ztf_id") if name in self.table]
@@ -113,8 +122,10 @@ def read(
 
     The score columns are ``<tag>_dnn``, ``<tag>_xgb`` and the columns named in ``labels``. The
     labels that can be selected are ``labels`` or, if it is empty, the tags of the score columns.
-    ``radius`` is the maximum separation between a source and its light curves, in arcsec. Raises
-    AstrodomeError if ``labels`` is empty and the table has no score columns.
+    ``catalogue`` is a catalogue or :class:`SortedLightCurves`. ``radius`` is the maximum separation
+    between a source and its light curves, in arcsec.
+
+    Raises AstrodomeError if ``labels`` is empty and the table has no score columns.
     """
     table = table_io.read_table(path)
     place = positions.coordinates(table, path)

@@ -137,6 +137,19 @@ def find(folder: Path, ids: Sequence[str]) -> pa.Table:
     return pa.concat_tables(found[1:] or found)
 
 
+def read_positions(folder: Path) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the identifiers of all light curves, and their mean positions in degrees or NaN."""
+    tables = [epochs.group(epochs.empty()).select(["ra", "dec"])]
+    ids: list[str] = []
+    for path in sorted(folder.glob("bucket-*.parquet")):
+        table = pq.read_table(path, columns=["_id", "ra", "dec"])
+        ids += map(str, table["_id"].to_pylist())
+        tables.append(table.select(["ra", "dec"]))
+    places = pa.concat_tables(tables)
+    ra, dec = (places[name].to_numpy().astype(np.float64) for name in ("ra", "dec"))
+    return ids, ra, dec
+
+
 def _overlaps(statistics: Any, wanted: Sequence[Any]) -> bool:
     """Return whether the range of a column contains one of the sorted values, or is unknown."""
     if statistics is None or not statistics.has_min_max:
