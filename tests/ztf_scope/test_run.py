@@ -132,8 +132,9 @@ def test_the_sample_can_be_vetted_and_uploaded(
     scope: Callable[..., Result], line: tuple[object, ...], trained: Path, tmp_path: Path
 ) -> None:
     result = scope(*line).succeeded()
-    assert "scope vet --file" in result.err and "-taxonomy_map XGB_AL_mapper" in result.err
-    sample = tmp_path / "out/sample.parquet"
+    curves, sample = trained / "survey/light_curves.parquet", tmp_path / "out/sample.parquet"
+    assert f"scope vet --file {sample} --light-curves {curves}\n" in result.err
+    assert "-taxonomy_map XGB_AL_mapper" in result.err
     rows = candidates.read(sample).rows
     assert rows and all(row.name.startswith("ZTFJ") and "rrab" in row.scores for row in rows)
     marshal = surveys.local_marshal(str(tmp_path / "m.db"), 500, classes=("variable", "RRab"))
@@ -144,6 +145,36 @@ def test_the_sample_can_be_vetted_and_uploaded(
     upload += ("--catalogue", f"local:{trained / 'survey'}", "--dry-run")
     document = json.loads(scope(*upload).succeeded().out)
     assert document["done"] == len(rows)
+
+
+def test_periods_are_refined_with_the_classes_from_the_scores(
+    scope: Callable[..., Result], line: tuple[object, ...], trained: Path, tmp_path: Path
+) -> None:
+    scope(*line).succeeded()
+    out = tmp_path / "out"
+    refine = ("refine-periods", "--features", out / "features.parquet", "--no-characterise")
+    refine += ("--file", trained / "survey/light_curves.parquet", "--n-periods", "3", "--json")
+    names = ("scores", "sources")
+    for name in names:
+        classes = ("--classes", out / f"{name}.parquet", "--p-threshold", "0.6")
+        scope(*refine, *classes, "--output", tmp_path / f"{name}.parquet").succeeded()
+    table, other = (pd.read_parquet(tmp_path / f"{name}.parquet") for name in names)
+    scores = pd.read_parquet(out / "scores.parquet").set_index("_id")
+    curves = pd.read_parquet(out / "light_curves.parquet").set_index("_id")["obj_id"]
+    means = scores[["rrab_xgb", "mir_xgb"]].groupby(curves).mean()
+    expected = means.idxmax(axis=1).str[:-4].where(means.max(axis=1) >= 0.6)
+    expected = expected[curves[table["_id"]]].to_numpy()
+    assert set(expected) >= {"rrab", "mir"} and pd.isna(expected).any()
+    assert [*table["class"].fillna("")] == [*pd.Series(expected).fillna("")]
+    best = means.max(axis=1)[curves[table["_id"]]].to_numpy()
+    np.testing.assert_allclose(table["class_score"].dropna(), best[table["class"].notna()], 1e-6)
+    assert (table["period_was_refined"] == (table["class"] == "rrab")).all()
+    reasons = table.loc[table["class"] != "rrab", ["class", "refinement_reason"]].fillna("")
+    assert set(map(tuple, reasons.to_numpy())) == {
+        ("mir", "periods of this class are not refined"),
+        ("", "no class"),
+    }
+    pd.testing.assert_frame_equal(table, other, rtol=1e-6)
 
 
 def test_the_page_shows_the_best_sources_of_each_class(

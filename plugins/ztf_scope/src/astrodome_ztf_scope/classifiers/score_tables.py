@@ -119,11 +119,12 @@ def _standard(table: pd.DataFrame, scores: Mapping[str, str], origin: Path) -> p
     ra, dec = positions.coordinates(table, origin) or (np.nan, np.nan)
     names = {old: new for new, old in positions.columns(list(table.columns)).items()}
     table = table.rename(columns={"ztf_id": "_id", **names})
-    values = {name: _probabilities(table[name], origin) for name in scores.values()}
+    values = {name: probabilities(table[name], origin) for name in scores.values()}
     return table.assign(ra=ra, dec=dec, **values)
 
 
-def _probabilities(cells: pd.Series, origin: Path) -> pd.Series:
+def probabilities(cells: pd.Series, origin: Path) -> pd.Series:
+    """Return scores as float32. Raises InvalidInputError if a score is not a number from 0 to 1."""
     values = pd.to_numeric(cells, errors="coerce").astype(np.float32)
     wrong = (cells.notna() & ~values.between(0, 1)).to_numpy()
     if wrong.any():

@@ -1,4 +1,4 @@
-"""The command ``scope refine-periods``, which refines periods with methods for single classes."""
+"""The command ``scope refine-periods``, which refines periods with a method for each class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from astrodome import compute, console, sources
 from astrodome.option_groups import OptionGroup, option
 
-from .options import FEATURES, LIGHT_CURVES, SERVICES, Json, command
+from .options import FEATURES, LIGHT_CURVES, SERVICES, Json, LightCurveFiles, command
 
 if TYPE_CHECKING:
     from ..features.refinement.table import RefinementResult
@@ -24,11 +24,24 @@ class TableOptions(OptionGroup, panel=FEATURES):
     features: Path = option(..., "Feature table with periods. It is not changed.", dir_okay=False)
     classes: Path = option(
         ...,
-        "Table with the classes. It may be the feature table.",
+        "Table with class labels, or with scores from scope predict or scope run. It may be the "
+        "feature table.",
         dir_okay=False,
     )
     id_column: str = option("_id", "Column with the identifiers that both tables share.")
     class_column: str = option("class", "Column with the class labels, for example EA or rrab.")
+    threshold: float = option(
+        0.5,
+        "Minimum score of a class, if the table contains scores.",
+        "--p-threshold",
+        min=0,
+        max=1,
+    )
+    algorithm: str = option(
+        "",
+        "Algorithm whose scores are used, for example xgb, or 'merged' for the scores that scope "
+        "predict --merge writes (default: the only algorithm in the table).",
+    )
     period_column: str = option("period", "Column with the current periods, in days.")
     class_filter: list[str] | None = option(
         None,
@@ -40,10 +53,7 @@ class TableOptions(OptionGroup, panel=FEATURES):
 class LightCurveOptions(OptionGroup, panel=LIGHT_CURVES):
     """Options that select the light curves."""
 
-    file: list[Path] | None = option(
-        None,
-        "CSV or Parquet file with light curves, or a folder with such files. Can be repeated.",
-    )
+    file: LightCurveFiles = None
     catalogue: str = option(
         "",
         "Catalogue with light curves, if there is no --file: kowalski or local:FOLDER (setting: "
@@ -68,7 +78,7 @@ class LightCurveOptions(OptionGroup, panel=LIGHT_CURVES):
 
 
 class FitOptions(OptionGroup, panel=REFINEMENT):
-    """Options of the refinement of one source."""
+    """Options for the refinement of a source."""
 
     n_periods: int = option(50, "Number of periods per algorithm that are tried.", min=1)
     min_cadence_minutes: float = option(
@@ -76,15 +86,17 @@ class FitOptions(OptionGroup, panel=REFINEMENT):
     )
     min_points: int = option(60, "Minimum number of epochs of a source in all filters.", min=25)
     characterise: bool = option(
-        True, "Also measure eclipses, Fourier parameters, second periods and errors."
+        True, "Also measure eclipses, Fourier parameters, second periods and period errors."
     )
 
 
 class ChunkOptions(OptionGroup, panel=CHUNKS):
     """Options that select a part of the sources."""
 
-    chunk: int = option(0, "Number of the chunk of sources to refine, from 0.", min=0)
-    n_chunks: int = option(1, "Number of chunks. The output contains a single chunk.", min=1)
+    chunk: int = option(0, "Number of the chunk of sources to refine, counted from 0.", min=0)
+    n_chunks: int = option(
+        1, "Number of chunks into which the sources are divided. Only one chunk is refined.", min=1
+    )
 
 
 @command
@@ -106,6 +118,10 @@ def refine_periods(
     an eclipsing binary is corrected if it is half of the orbital period, and periods of pulsating
     stars are corrected if they are aliases. The periods of other classes are copied. To resume an
     interrupted run, run the same command again.
+
+    If the table with the classes contains scores, the class with the highest mean score of the
+    light curves of a source is used. Classes that describe a light curve, such as variable or
+    periodic, are ignored.
     """
     from ..features.refinement import table as refinement
     from ..features.refinement.refine import RefinementOptions

@@ -49,8 +49,21 @@ LABELS = {
     RR_LYRAE_C: ("rrc", "rr lyrae c", "rr lyr c"),
     CEPHEID: ("cep", "ceph", "cepheid", "dcep", "delta cep", "classical cepheid"),
 }
-"""Class labels: the tags and the labels of SCoPe, the classes of its hierarchical classifier, and
-the types of the General Catalogue of Variable Stars. Case, spaces and punctuation are ignored."""
+"""Supported class labels: the tags and labels of SCoPe, the classes in its hierarchical classifier,
+and the types in the General Catalogue of Variable Stars.
+
+Case, spaces and punctuation are ignored."""
+
+
+DESCRIPTIVE = (
+    *("vnv", "variable", "nonvar", "non-variable", "pnp", "periodic", "i", "irregular"),
+    *("longt", "long timescale", "fla", "flaring", "sin", "sinusoidal", "saw", "sawtooth"),
+    *("mp", "multi periodic", "dip", "dipping", "wp", "wrong period", "hp", "half period"),
+    *("dp", "double period", "puls", "pulsator", "bis", "binary star", "bogus", "ext", "extended"),
+    *("blend", "bright", "bright star", "artfct", "ccd artifact"),
+)
+"""Tags and labels of the SCoPe classes that describe a light curve, its quality, or a group of
+types of variable stars. A star that belongs to one of them also belongs to another class."""
 
 
 def _key(label: str) -> str:
@@ -58,6 +71,13 @@ def _key(label: str) -> str:
 
 
 _BY_LABEL = {_key(label): prior for prior, labels in LABELS.items() for label in labels}
+
+_DESCRIPTIVE = frozenset(map(_key, DESCRIPTIVE))
+
+
+def is_descriptive(label: str) -> bool:
+    """Return whether a class is one of :data:`DESCRIPTIVE`."""
+    return _key(label) in _DESCRIPTIVE
 
 
 def period_prior(label: object) -> PeriodPrior | None:

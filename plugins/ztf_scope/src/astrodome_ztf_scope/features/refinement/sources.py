@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from ...catalogues import epochs, positions
 from ...tables import datasets, identifiers
 from ..periods.options import ALGORITHMS
-from .classes import period_prior
+from .source_classes import ClassDecision, SourceClasses
 
 SAME_SOURCE = 2.0
 """Rows whose positions differ by at most this number of arcseconds belong to the same source."""
@@ -38,7 +37,7 @@ class TableSource:
         Row numbers in the feature table.
     ids : tuple of str
         Identifiers of the light curves.
-    label : str or None
+    decision : ClassDecision
         Class of the source.
     periods : tuple of float
         Current periods in days of the light curves, the preferred one first. It may be empty.
@@ -48,9 +47,14 @@ class TableSource:
 
     rows: tuple[int, ...]
     ids: tuple[str, ...]
-    label: str | None
+    decision: ClassDecision
     periods: tuple[float, ...] = ()
     listed: tuple[float, ...] = ()
+
+    @property
+    def label(self) -> str | None:
+        """Class of the source, or None."""
+        return self.decision.label
 
     @property
     def number(self) -> int:
@@ -87,28 +91,6 @@ def light_curve_key(names: Sequence[str], origin: object) -> str:
     return found
 
 
-def read_classes(path: Path, class_column: str, id_column: str) -> dict[str, str]:
-    """Return the class label for each identifier.
-
-    Raises AstrodomeError if a column is missing or an identifier has two different classes.
-    """
-    datasets.require_file(path)
-    datasets.require_columns([id_column, class_column], datasets.column_names(path), path)
-    table = datasets.read_dataset(path, list(dict.fromkeys([id_column, class_column]))).table
-    found: dict[str, str] = {}
-    pairs = zip(identifiers.texts(table[id_column]), table[class_column], strict=True)
-    for identifier, label in pairs:
-        if not identifier or not isinstance(label, str):
-            continue
-        if found.setdefault(identifier, label) != label:
-            raise AstrodomeError(
-                f"{path}: the identifier {identifier} has the classes '{found[identifier]}' and "
-                f"'{label}'.",
-                "Write one class per identifier.",
-            )
-    return found
-
-
 def group_rows(table: pd.DataFrame) -> list[NDArray[np.intp]]:
     """Return the row numbers of each source, in the order of the first row.
 
@@ -132,7 +114,7 @@ def group_rows(table: pd.DataFrame) -> list[NDArray[np.intp]]:
 
 def collect(
     table: pd.DataFrame,
-    classes: dict[str, str],
+    classes: SourceClasses,
     *,
     id_column: str,
     period_column: str,
@@ -140,11 +122,10 @@ def collect(
 ) -> list[TableSource]:
     """Return the sources in a feature table, in the order of their first rows.
 
-    If the rows of a source have different classes, the most frequent class that can be refined is
-    used. The period of the light curve with the most epochs (column ``n``) is preferred.
+    The period of the light curve with the most epochs (column ``n``) is preferred.
     """
     ids = identifiers.texts(table[light_curve_key(list(table.columns), "The feature table")])
-    labels = [classes.get(name) for name in identifiers.texts(table[id_column])]
+    keys = identifiers.texts(table[id_column])
     current = _floats(table[period_column])
     points = _floats(table["n"]) if "n" in table else np.zeros(len(table))
     columns = [
@@ -160,7 +141,7 @@ def collect(
             TableSource(
                 tuple(map(int, rows)),
                 tuple(ids[row] for row in rows),
-                _common_label([labels[row] for row in rows]),
+                classes.decide([keys[row] for row in rows]),
                 _positive(current[order]),
                 _positive(listed[:, rows].ravel()),
             )
@@ -183,11 +164,3 @@ def _rank(name: Any) -> int:
     if ranked:
         return int(ranked[1])
     return 1 if OTHERS.fullmatch(str(name)) or name == "period" else 0
-
-
-def _common_label(labels: Sequence[str | None]) -> str | None:
-    known = [label for label in labels if label is not None]
-    refined = Counter(label for label in known if period_prior(label) is not None)
-    if refined:
-        return max(refined, key=lambda label: (refined[label], -known.index(label)))
-    return known[0] if known else None

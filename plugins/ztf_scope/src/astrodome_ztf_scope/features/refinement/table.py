@@ -107,7 +107,8 @@ def refine_periods(
         Feature table, classes, light curves and options.
     output : path-like
         Parquet file to write, with one row per row of the feature table: identifiers, position,
-        class, current period, and the columns that :func:`refine_period` describes.
+        class (and ``class_score``, if it was determined from scores), current period, and the
+        columns that :func:`refine_period` describes.
     jobs : int
         Number of threads. 0 means one thread per CPU.
     scheduler : str
@@ -241,8 +242,10 @@ def _rows(
     place = positions.columns(list(table.columns)).values()
     names = dict.fromkeys([key, task.id_column, *place, *COPIED, task.period_column])
     rows = table.iloc[numbers][[name for name in names if name in table]].reset_index(drop=True)
-    labels = {one.number: one.label for one in sources}
-    rows[task.class_column] = [labels[owner] for owner in owners]
+    decisions = {one.number: one.decision for one in sources}
+    rows[task.class_column] = [decisions[owner].label for owner in owners]
+    if task.uses_scores:
+        rows["class_score"] = [decisions[owner].score for owner in owners]
     refined = _read_results(paths, task.options).reindex(owners).reset_index(drop=True)
     refined["period_was_refined"] = refined["period_was_refined"].fillna(False).astype(bool)
     current = pd.to_numeric(table[task.period_column]).to_numpy(np.float64, na_value=np.nan)
@@ -250,7 +253,10 @@ def _rows(
     refined.loc[kept, "period_refined"] = current[numbers][kept]
     skipped = refined["refinement_reason"].isna().to_numpy() & kept
     unknown = rows[task.class_column].isna().to_numpy()
-    refined.loc[skipped, "refinement_reason"] = np.where(unknown, NO_CLASS, NOT_SELECTED)[skipped]
+    reasons = np.where(unknown, NO_CLASS, NOT_SELECTED).astype(object)
+    ambiguous = np.array([decisions[owner].problem for owner in owners], object)
+    reasons = np.where(ambiguous != "", ambiguous, reasons)
+    refined.loc[skipped, "refinement_reason"] = reasons[skipped]
     return pd.concat([rows, refined], axis=1)
 
 

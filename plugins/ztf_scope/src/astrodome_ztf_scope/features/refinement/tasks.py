@@ -19,6 +19,7 @@ from astrodome.runs import provenance
 from ...catalogues import epochs
 from ..extraction import partitioning
 from ..extraction.inputs import FileInput
+from . import source_classes
 from . import sources as source_tables
 from .classes import period_prior
 from .refine import RefinementOptions
@@ -38,24 +39,30 @@ class RefinementTask:
     features : path-like
         Feature table. It is never changed.
     classes : path-like
-        Table with the columns ``id_column`` and ``class_column``. It may be the feature table.
+        Table with the column ``id_column``, and either with the column ``class_column`` or with
+        scores, such as the output of :func:`predict_files`. It may be the feature table.
     light_curves : sequence of path-like
         Files or folders with light curves, in the formats of :func:`compute_features`. If it is
         empty, light curves are read from the catalogue.
     catalogue : Catalogue, optional
         Catalogue with light curves.
     catalogue_name : str
-        Name of the catalogue. An interrupted run is resumed only if it is the same.
+        Name of the catalogue. An interrupted run is resumed only if this name is the same.
     id_column, class_column, period_column : str
         Columns with the identifiers that both tables share, with the class labels, and with the
         current periods in days.
     class_filter : sequence of str
         Classes to refine. By default, all eclipsing binaries, RR Lyrae stars and Cepheids.
+    threshold : float
+        Minimum score of a class. It is used only if the table contains scores.
+    algorithm : str
+        Algorithm whose scores are used. It can be omitted if the table contains the scores of a
+        single algorithm.
     options : RefinementOptions
         Criteria for the epochs, and number of trial periods.
     chunk, n_chunks : int
-        Number of the chunk of sources to refine, from 0, and number of chunks. The output contains
-        only the sources in the chunk.
+        Number of the chunk of sources to refine, counted from 0, and number of chunks. The output
+        contains only the sources in the chunk.
 
     Raises
     ------
@@ -69,9 +76,11 @@ class RefinementTask:
     catalogue: Any = None
     catalogue_name: str = ""
     id_column: str = "_id"
-    class_column: str = "class"
+    class_column: str = source_classes.CLASS
     period_column: str = "period"
     class_filter: Sequence[str] = ()
+    threshold: float = source_classes.THRESHOLD
+    algorithm: str = ""
     options: RefinementOptions = field(default_factory=RefinementOptions)
     chunk: int = 0
     n_chunks: int = 1
@@ -83,6 +92,10 @@ class RefinementTask:
             raise InvalidInputError(
                 f"Invalid chunk {self.chunk} of {self.n_chunks}: expected a number from 0 to "
                 f"{self.n_chunks - 1}."
+            )
+        if not 0 <= self.threshold <= 1:
+            raise InvalidInputError(
+                f"Invalid threshold {self.threshold:g}: expected a number from 0 to 1."
             )
         for label in self.class_filter:
             if period_prior(label) is None:
@@ -108,6 +121,7 @@ class RefinementTask:
             "catalogue": self.catalogue_name,
             "columns": [self.id_column, self.class_column, self.period_column],
             "classes": list(self.class_filter),
+            "scores": [self.threshold, self.algorithm],
             "options": asdict(self.options),
             "chunk": [self.chunk, self.n_chunks],
             "version": provenance(["astrodome-ztf-scope"])["versions"]["astrodome-ztf-scope"],
@@ -118,16 +132,23 @@ class RefinementTask:
         """Return the used columns of the feature table, and the sources in the chunk."""
         features, classes = (Path(path).expanduser() for path in (self.features, self.classes))
         table = source_tables.read_features(features, self.period_column, self.id_column)
-        labels = source_tables.read_classes(classes, self.class_column, self.id_column)
+        decisions = source_classes.read(
+            classes, self.class_column, self.id_column, self.threshold, self.algorithm
+        )
         found = source_tables.collect(
             table,
-            labels,
+            decisions,
             id_column=self.id_column,
             period_column=self.period_column,
             ranks=self.options.n_periods,
         )
         first, end = (len(found) * k // self.n_chunks for k in (self.chunk, self.chunk + 1))
         return table, found[first:end]
+
+    @cached_property
+    def uses_scores(self) -> bool:
+        """Whether the classes are determined from scores."""
+        return not source_classes.has_labels(Path(self.classes).expanduser(), self.class_column)
 
     def is_selected(self, source: TableSource) -> bool:
         """Return whether the period of a source is refined."""
@@ -155,7 +176,7 @@ class RefinementTask:
 
 
 def _numbers_if_possible(ids: Sequence[str]) -> list[int | str]:
-    """Return identifiers as integers, unless one of them is a text."""
+    """Return identifiers as integers, unless one of them is text."""
     if all(identifier.isdigit() for identifier in ids):
         return [int(identifier) for identifier in ids]
     return list(ids)
