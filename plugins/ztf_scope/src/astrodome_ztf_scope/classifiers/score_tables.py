@@ -10,18 +10,16 @@ from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, InvalidInputError, models
+from astrodome import InvalidInputError
 
 from ..catalogues import positions
 from ..tables import datasets, identifiers
-from .trained_models import TASK
+from ..tables.score_columns import probabilities, score_columns
 
 SURVEYS = ("Gaia_EDR3", "AllWISE", "PS1_DR1")
 """Surveys that identify a source, in descending order of priority."""
 SEPARATOR = "___"
 """Text between a survey and a number in ``survey_id``, and in the names of the id columns."""
-MERGED = "merged"
-"""Value of ``algorithm`` that selects the columns ``<tag>`` with merged scores."""
 COPIED = ("field", "ccd", "quad")
 """Columns that describe where a light curve was observed, and are read if they exist."""
 File: TypeAlias = str | os.PathLike[str]
@@ -37,43 +35,6 @@ def survey_column(survey: str) -> str:
 def period_columns(names: Iterable[object]) -> list[str]:
     """Return the columns that contain periods: ``period``, and ``period_<algorithm>``."""
     return [str(name) for name in names if re.match(r"period(_|$)", str(name))]
-
-
-def score_columns(
-    names: Iterable[str], algorithm: str = "", origin: object = "The table"
-) -> dict[str, str]:
-    """Map the tags of the classes to the names of the score columns of one algorithm.
-
-    Raises AstrodomeError if no score columns exist, or if ``algorithm`` is empty and the table
-    contains scores of several algorithms.
-    """
-    names = list(names)
-    found: dict[str, dict[str, str]] = {}
-    for known in models.specs(TASK):
-        own = {n.removesuffix(f"_{known}"): n for n in names if n.endswith(f"_{known}")}
-        if own:
-            found[known] = own
-    merged = {tag: tag for own in found.values() for tag in own if tag in names}
-    if merged:
-        found[MERGED] = merged
-    available = ", ".join(found)
-    if not found:
-        raise AstrodomeError(
-            f"{origin} has no score columns: expected names such as 'vnv_xgb'.",
-            "Compute the scores with scope predict.",
-        )
-    if not algorithm and len(found) > 1:
-        raise InvalidInputError(
-            f"{origin} contains scores of several algorithms: {available}.",
-            "Specify the algorithm (--algorithm).",
-        )
-    name = algorithm.lower() or available
-    if name not in found:
-        raise InvalidInputError(
-            f"{origin} contains no scores of the algorithm '{algorithm}'.",
-            f"Available algorithms: {available}.",
-        )
-    return found[name]
 
 
 def read(predictions: Predictions, algorithm: str = "") -> tuple[pd.DataFrame, dict[str, str]]:
@@ -121,20 +82,6 @@ def _standard(table: pd.DataFrame, scores: Mapping[str, str], origin: Path) -> p
     table = table.rename(columns={"ztf_id": "_id", **names})
     values = {name: probabilities(table[name], origin) for name in scores.values()}
     return table.assign(ra=ra, dec=dec, **values)
-
-
-def probabilities(cells: pd.Series, origin: Path) -> pd.Series:
-    """Return scores as float32. Raises InvalidInputError if a score is not a number from 0 to 1."""
-    values = pd.to_numeric(cells, errors="coerce").astype(np.float32)
-    wrong = (cells.notna() & ~values.between(0, 1)).to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise InvalidInputError(
-            f"{origin}: invalid score '{cells.iloc[row]}' in column '{cells.name}', row {row}: "
-            "expected a number from 0 to 1.",
-            "Rows are counted from 0.",
-        )
-    return values
 
 
 def _concatenated(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

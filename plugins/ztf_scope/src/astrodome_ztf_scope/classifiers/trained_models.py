@@ -22,9 +22,10 @@ from typing import Any
 from astrodome import AstrodomeError, InvalidInputError, errors, settings
 from astrodome.runs import Run
 
+from ..tables.score_columns import TASK as TASK
+
 ROOT = Path("models")
 GROUP = "experiment"
-TASK = "scope"
 FINISHED = "finished"
 REPLACED = "replaced"
 SCOPE_FILE = re.compile(

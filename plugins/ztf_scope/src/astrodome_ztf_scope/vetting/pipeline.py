@@ -22,7 +22,7 @@ from ..classifiers import consolidation, prediction, samples
 from ..classifiers.consolidation import ConsolidatedPredictions, Statistic
 from ..classifiers.prediction import PredictionResult
 from ..classifiers.samples import Sample, SampleOptions
-from ..classifiers.score_tables import MERGED, period_columns
+from ..classifiers.score_tables import period_columns
 from ..classifiers.trained_models import TrainedModel
 from ..features.extraction import extraction
 from ..features.extraction.inputs import CatalogueInput, FileInput, LightCurveInput, TableInput
@@ -30,6 +30,7 @@ from ..features.extraction.options import FeatureOptions
 from ..features.extraction.results import FeaturesResult
 from ..features.inspection import InspectedLightCurve, prepare_light_curves
 from ..tables import datasets, identifiers
+from ..tables.score_columns import MERGED
 from . import source_page
 from .source_page import SourceCard
 

@@ -14,8 +14,8 @@ import pandas as pd
 from astrodome import AstrodomeError, InvalidInputError
 from numpy.typing import NDArray
 
-from ...classifiers import score_tables
 from ...tables import datasets, identifiers
+from ...tables.score_columns import probabilities, score_columns
 from .classes import is_descriptive, period_prior
 
 CLASS = "class"
@@ -127,7 +127,7 @@ def read(
         datasets.require_columns([class_column], names, path)
         return ClassLabels(_labels(path, class_column, id_column))
     try:
-        columns = score_tables.score_columns(names, algorithm, path)
+        columns = score_columns(names, algorithm, path)
     except InvalidInputError:
         raise
     except AstrodomeError:
@@ -139,7 +139,7 @@ def read(
     table = datasets.read_dataset(path, [id_column, *columns.values()]).table
     ids = np.array(identifiers.texts(table[id_column]), object)
     rows = pd.Series(np.arange(len(ids))).groupby(ids).indices
-    scores = [score_tables.probabilities(table[name], path) for name in columns.values()]
+    scores = [probabilities(table[name], path) for name in columns.values()]
     values = np.column_stack([one.to_numpy(np.float64) for one in scores])
     return ClassScores({str(k): v for k, v in rows.items() if k}, tuple(columns), values, threshold)
 
