@@ -1,4 +1,4 @@
-"""Select a sample of sources to label: random or best sources of every class."""
+"""Select a sample of sources to label: random sources, or those with the highest scores."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ HARMONICS = 5
 """Largest number of harmonics."""
 _TERMS = 2 + 2 * HARMONICS
 _DEPENDENT = 1e-6
-"""Relative norm up to which the component of a term orthogonal to the previous terms is ignored."""
+"""A term is linearly dependent if the component orthogonal to the previous terms has at most this
+norm, relative to the norm of the term."""
 
 
 def fourier_features(
@@ -35,8 +36,8 @@ def fourier_features(
     .. math:: m(t) = a + b (t - t_\mathrm{min})
         + \sum_{k=1}^{n} [A_k \cos(2 \pi k t / P) + B_k \sin(2 \pi k t / P)],
 
-    where t is the passed time, usually the heliocentric Julian date. The number of
-    harmonics from 0 to 5 is the one with the smallest Bayesian information criterion.
+    where t is the given time, usually the heliocentric Julian date. The number of harmonics, from 0
+    to 5, is the one with the smallest Bayesian information criterion.
 
     Parameters
     ----------

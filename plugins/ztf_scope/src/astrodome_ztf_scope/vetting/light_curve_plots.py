@@ -132,7 +132,7 @@ def dmdt_image(axes: Axes, inspection: SourceInspection) -> None:
 
 
 def thumbnail(curves: Sequence[InspectedLightCurve], phases: Sequence[FoldedLightCurve]) -> str:
-    """Return small plots of light curves as the address of an inline PNG image.
+    """Return small plots of light curves as a data URL that contains a PNG image.
 
     The upper plot shows the folded light curves, if there are any. Without light curves, the result
     is an empty string.

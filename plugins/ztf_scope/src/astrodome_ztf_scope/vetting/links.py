@@ -10,7 +10,7 @@ RADIUS = 5.0
 
 
 def of_position(ra: float | None, dec: float | None) -> dict[str, str]:
-    """Return the addresses of pages about a position in degrees, keyed by the name of the service.
+    """Return the URLs of pages about a position in degrees, keyed by the name of the service.
 
     The result is empty if the position is unknown.
     """

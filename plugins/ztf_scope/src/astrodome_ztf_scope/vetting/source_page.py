@@ -58,7 +58,7 @@ class SourceCard:
 
     @property
     def links(self) -> dict[str, str]:
-        """Addresses of pages about the position."""
+        """URLs of pages about the position."""
         return links.of_position(self.ra, self.dec)
 
 

@@ -193,7 +193,7 @@ def write_features(
 
 
 def as_input(light_curves: Any) -> LightCurveInput:
-    """Return light curves in the formats of :func:`write_features` as an input for its steps."""
+    """Convert light curves in a format of :func:`write_features` to a LightCurveInput."""
     if isinstance(light_curves, pd.DataFrame):
         return TableInput(light_curves)
     if isinstance(light_curves, str | os.PathLike):

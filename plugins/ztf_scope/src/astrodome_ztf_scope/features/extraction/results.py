@@ -68,7 +68,7 @@ def problems_path(target: Path) -> Path:
 def join(
     folder: Path, target: Path, prepared: PreparedInput, options: FeatureOptions, digest: str
 ) -> None:
-    """Merge the batches into the feature table, and write the list of other light curves."""
+    """Merge the batches into the feature table, and list the light curves without features."""
     paths = sorted(folder.glob("features-*.parquet"))
     common = parts.common_schema(paths)
     # If all light curves in a batch are skipped, the batch has no feature columns.

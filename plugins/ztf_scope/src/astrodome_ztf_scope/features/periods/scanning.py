@@ -26,7 +26,8 @@ CANDIDATES = 0.02
 MIN_CANDIDATES = 16
 """Minimum number of frequencies of the coarse grid whose surroundings are searched, per chunk."""
 STRONG = 6.0
-"""Distance from the mean, in standard deviations, from which a peak affects both noticeably."""
+"""Height of a peak above the mean, in standard deviations, that noticeably affects the mean and the
+standard deviation."""
 NOTHING = np.empty(0)
 
 
@@ -200,7 +201,7 @@ def _scan(grid: Grid, evaluate: Callable[[Index], Array]) -> Summary:
 
 
 def _scan_coarse_to_fine(grid: Grid, evaluate: Callable[[Index], Array], step: int) -> Summary:
-    """Evaluate every ``step``-th frequency, and then those around the best of each chunk."""
+    """Evaluate every ``step``-th frequency, and then those around the best ones in each chunk."""
     summary = Summary.empty(len(grid.edges) - 1)
     coarse = []
     for index in _blocks(grid, step):

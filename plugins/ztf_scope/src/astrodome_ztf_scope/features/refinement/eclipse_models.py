@@ -21,19 +21,20 @@ GEOMETRIES = (
     "cosine",
     "constant",
 )
-"""Names of the models, from the most to the least detailed (rank 6 to 0)."""
+"""Names of the models, from the most detailed (rank 6) to the least detailed (rank 0)."""
 SIMPLER = {0: (3, 6), 1: (0, 3, 4, 5, 6), 2: (0, 3, 4, 5, 6), 3: (6,), 4: (3, 5, 6), 5: (6,)}
 """Simpler geometries, with which each geometry is compared at the same period."""
 SIGNIFICANT = 10.0
-"""Difference of the BIC by which a model must be better than simpler ones at the same period."""
+"""Minimum decrease of the BIC compared with simpler models at the same period."""
 FIRST_STEP, POLISH_STEPS, COSINE_WIDTH = 0.006, 4, 0.1
-"""Largest step of the scans with a model in units of 1 / baseline, number of steps to both sides,
-and the width that is used if a model has no eclipse."""
+"""Largest step of the frequency scans in units of 1 / baseline, number of steps on each side, and
+the width that determines the smaller steps if a model has no eclipse."""
 WIDTH_RATIO, EQUAL_CHI2 = 1.5, 9.0
-"""Limits for equal eclipses: the ratio of the widths, and the squared significance of the
-difference of the depths, minus its expectation."""
+"""Limits for equal eclipses: the maximum ratio of their widths, and the maximum of the squared
+significance of the difference between their depths, minus its expectation."""
 SMALLEST_RATIO = 0.05
-"""Minimum ratio of the depths of two eclipses. Smaller ones are corrections of the shape."""
+"""Minimum ratio of the depths of two eclipses. A shallower second Gaussian only corrects
+the shape of the first one."""
 EPOCHS_IN_ECLIPSE, NEAR_WIDTHS, LARGEST_CONDITION = 3, 2.8, 1e6
 """Conditions for the depths in a light curve: the number of epochs within a number of widths from
 the centre of each eclipse, and the condition number of the normal equations."""
@@ -204,7 +205,7 @@ def _linear_fit(curve: MultibandLightCurve, model: EclipseModel, band: int) -> t
 
 
 def has_two_eclipses(curve: MultibandLightCurve, model: EclipseModel) -> bool:
-    """Return whether a model has two eclipses, and the depth of both is not negligible."""
+    """Return whether a model has two eclipses, neither of which has a negligible depth."""
     if model.eclipses < 2:
         return False
     found = depths(curve, model, curve.best)
@@ -212,7 +213,7 @@ def has_two_eclipses(curve: MultibandLightCurve, model: EclipseModel) -> bool:
 
 
 def has_equal_eclipses(curve: MultibandLightCurve, model: EclipseModel) -> bool:
-    """Return whether two eclipses do not differ in depth or width, half a period apart."""
+    """Return whether two eclipses are half a period apart, and have equal depths and widths."""
     separation = abs(model.centres[0] - model.centres[1])
     wide, narrow = max(model.widths), min(model.widths)
     if abs(separation - 0.5) > narrow or wide > WIDTH_RATIO * narrow:

@@ -4,8 +4,8 @@ The periodogram of an eclipsing binary has its highest peak at half of the orbit
 eclipses have similar depths. Models with up to two eclipses are therefore fitted at all trial
 periods. A binary with two equal eclipses has the same light curve at half of its orbital period,
 and every light curve repeats at the double of its period. The BIC cannot decide between these
-periods, because the shapes of real eclipses differ from those of the models, so that the orbital
-period follows from rules.
+periods, because the shapes of real eclipses differ from those of the models. The orbital period
+is therefore selected by rules.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def find_period(
     current: float = np.nan,
     prior: PeriodPrior = ECLIPSING,
 ) -> EclipseModel | None:
-    """Return the model of an eclipsing binary with the best of the trial periods.
+    """Return the model of an eclipsing binary at the best trial period.
 
     Each trial period is first improved, because its error smears narrow eclipses. Models are fitted
     at the current period, its double and its half, and at the most significant other periods.
@@ -66,7 +66,7 @@ def find_period(
 
 
 def _scanned(curve: MultibandLightCurve, periods: Array) -> tuple[Array, Array]:
-    """Return the frequencies near trial periods with the largest explained variance, and it."""
+    """Return the best frequency near each trial period, and the variance that it explains."""
     bins = int(np.clip(len(curve) / EPOCHS_PER_BIN, FEWEST_BINS, MOST_BINS))
     width = SCAN_WIDTH / curve.baseline
     found: tuple[Array, Array] = scan(*curve.arrays, 1 / periods, width, SCAN_STEPS, bins)
@@ -88,9 +88,10 @@ def orbital_model(
     """Return the model at the orbital period.
 
     The period with the lowest BIC is the orbital period if a model with two different eclipses
-    describes the light curve as well. If both eclipses are equal, and there are also two eclipses
-    at half of the period, the orbital period is the half. If there is only one eclipse, both
-    eclipses of the binary are probably equal, and the orbital period is the double.
+    describes the light curve equally well. If both eclipses are equal, and a model at half of the
+    period also has two eclipses, the orbital period is half of the period. If there is only one
+    eclipse, both eclipses of the binary are probably equal, and the orbital period is twice the
+    period.
     """
     best = min(models, key=lambda model: (model.bic, model.period))
     two = _with_two_eclipses(curve, [m for m in models if m.period == best.period])
@@ -105,7 +106,7 @@ def orbital_model(
 
 
 def _at(curve: MultibandLightCurve, period: float, prior: PeriodPrior) -> EclipseModel | None:
-    """Return the best model with two eclipses near a period, or None if no model has two."""
+    """Return the best model with two eclipses near a period, or None if there is no such model."""
     if not prior.contains(period):
         return None
     frequencies, _ = _scanned(curve, np.array([period]))

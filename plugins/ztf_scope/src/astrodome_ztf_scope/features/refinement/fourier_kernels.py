@@ -1,7 +1,7 @@
 """Fit Fourier series to the light curves of a source at a period, compiled with Numba.
 
 Each light curve has its own coefficients: a constant, and a cosine and a sine of each order. The
-functions are ordered by order, so that one Cholesky factorisation gives the residuals for all
+functions are sorted by order, so that one Cholesky factorisation gives the residuals for all
 orders.
 """
 
@@ -44,7 +44,7 @@ def _factorise(
     factor: Array,
     z: Array,
 ) -> float:
-    """Compute the Cholesky factor of the normal equations, and ``inverse(factor) right side``.
+    """Compute the Cholesky factor of the normal equations, and its inverse times the right side.
 
     Returns the weighted sum of squares of the magnitudes. A direction without information has an
     infinite diagonal element, so that its coefficient is 0.

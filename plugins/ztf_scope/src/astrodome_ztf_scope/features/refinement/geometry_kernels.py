@@ -21,8 +21,8 @@ SEPARATION = 0.08
 BINS = 40
 FIRST_WIDTH = 0.05
 NEAR_WIDTHS, NEAR_MAXIMUM = 2.8, 0.2
-"""An epoch is in an eclipse if it is closer to the centre than this number of widths, and than
-this phase."""
+"""An epoch is in an eclipse if its distance from the centre is less than this number of widths and
+less than this phase difference."""
 IN_ECLIPSE = 3
 """Minimum number of epochs in each eclipse."""
 OUTLIER, MAD_TO_SIGMA = 5.0, 1.4826
@@ -30,7 +30,7 @@ GEOMETRIES = np.array([[2, -1], [2, 0], [2, 1], [1, -1], [1, 0], [0, 0], [0, -1]
 """Number of Gaussians, and number of the centre of the cosine (-1: no cosine), in order of rank."""
 TWO, ONE, CONSTANT = 0, 3, 6
 FIT_ORDER = np.array([6, 5, 3, 4, 0, 1, 2], np.int64)
-"""Order of the fits, in which results of simple geometries are the start of detailed ones."""
+"""Order of the fits. The results for simple geometries are the start values for detailed ones."""
 COLUMNS = 7
 """Columns of a result: RSS, number of parameters, two centres, two widths, and validity."""
 
@@ -153,8 +153,8 @@ def _is_valid(
 def fit_geometries(time: Array, mag: Array, weight: Array, offsets: Index, period: float) -> Array:
     """Fit all geometries at a period, and return one row per geometry; see :data:`COLUMNS`.
 
-    The fit of two eclipses starts with the result for one eclipse and a second eclipse, which is
-    the faintest bin of the residuals or has the distance 0.5. A valid result is preferred.
+    The fit of two eclipses starts with the result for one eclipse. The second eclipse starts at the
+    faintest bin of the residuals, or at a distance of 0.5. A valid result is preferred.
     """
     phase = time / period
     phase -= np.floor(phase)

@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 MIN_POINTS = 25
 """Light curves with fewer epochs are not used."""
 PHASE_BINS, FILLED_BINS = 10, 6
-"""A period is only possible if the epochs cover this number of equal phase bins."""
+"""Number of phase bins, and the number of bins that must contain epochs at a possible period."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class MultibandLightCurve:
 def combine(
     light_curves: Sequence[tuple[Array, Array, Array]], filters: Sequence[int]
 ) -> MultibandLightCurve:
-    """Combine cleaned light curves, given as times, magnitudes and errors, to one object.
+    """Combine cleaned light curves, given as times, magnitudes and errors, into one object.
 
     Light curves with fewer than :data:`MIN_POINTS` epochs are ignored. Weights are
     ``1 / (error² + s²)``, where s is the median error, so that single small errors do not dominate.

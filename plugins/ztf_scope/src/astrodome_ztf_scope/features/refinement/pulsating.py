@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 
 LOCUS_AMPLITUDE = 0.1
 LOCUS_PHI21, LOCUS_PHI31 = (3.0, 5.8), (0.6, 5.1)
-"""Peak-to-peak amplitude in magnitudes and Fourier phases (cosine series) of pulsating stars."""
+"""Minimum peak-to-peak amplitude in magnitudes, and ranges of the Fourier phases (cosine series)
+of pulsating stars."""
 BIC_RANGE = 30.0
 """Models within this difference from the lowest BIC are considered."""
 POLISHED = 24
@@ -93,7 +94,7 @@ def series(coefficients: Array, phase: Array) -> Array:
 
 
 def find_period(curve: MultibandLightCurve, periods: Array) -> FourierModel | None:
-    """Return the Fourier model with the best of the trial periods.
+    """Return the Fourier series at the best trial period.
 
     Returns None if no period is possible, or if a constant describes the light curve as well.
     """
@@ -133,7 +134,7 @@ def fit_models(curve: MultibandLightCurve, frequencies: Array) -> list[FourierMo
 
 
 def choose(models: list[FourierModel], band: int) -> FourierModel:
-    """Return the model with the lowest BIC, among those on the locus if one of them is as good."""
+    """Return the model with the lowest BIC, or a model on the locus with a similar BIC."""
     lowest = min(model.bic for model in models)
     typical = [m for m in models if m.bic <= lowest + BIC_RANGE and m.is_on_locus(band)]
     return min(typical or models, key=lambda model: (model.bic, model.period))
