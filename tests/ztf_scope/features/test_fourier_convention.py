@@ -78,7 +78,7 @@ def test_features_in_the_other_convention_are_refused(scope: Scope, tables: Path
         scope_api.classify(pd.read_parquet(new), runs["old"])
 
 
-def test_a_table_without_metadata_contains_coefficients(scope: Scope, tables: Path) -> None:
+def test_negative_amplitudes_identify_coefficients_without_metadata(tables: Path) -> None:
     table = pd.read_parquet(tables / "coefficients.parquet")
     table.attrs = {}
     model = scope_api.train_classifier(table, "vnv", algorithm="xgb")
@@ -86,6 +86,83 @@ def test_a_table_without_metadata_contains_coefficients(scope: Scope, tables: Pa
     assert Run(model.path).record["fourier_convention"] == "coefficients"
     scores = scope_api.classify(table, model)["vnv_xgb"]
     assert np.isfinite(scores).all()
+
+
+@pytest.fixture(scope="module")
+def amplitude_model(
+    tables: Path, tmp_path_factory: pytest.TempPathFactory
+) -> scope_api.LoadedModel:
+    """A model that was trained with amplitudes."""
+    folder = tmp_path_factory.mktemp("model")
+    data = scope_api.read_table(tables / "amplitudes.parquet")
+    return scope_api.train_classifier(data, "vnv", algorithm="xgb", models_dir=folder)
+
+
+def test_a_lost_convention_must_be_specified(
+    scope: Scope, tables: Path, amplitude_model: scope_api.LoadedModel
+) -> None:
+    """DataFrame.merge and CSV files drop the metadata; amplitudes are never negative."""
+    table = pd.read_parquet(tables / "amplitudes.parquet")
+    lost = table.merge(table[["_id"]].assign(extra=1), on="_id")
+    lost.attrs = {}
+    lost.drop(columns="dmdt").to_csv("lost.csv", index=False)
+    model = str(amplitude_model.path)
+    train = ("train", "--tag=vnv", "--algorithm=xgb", "--no-plot", "--path-dataset", "lost.csv")
+    commands = (train, ("predict", "lost.csv", "--models", model))
+    for command in (*commands, ("evaluate", "lost.csv", "--models", model)):
+        result = scope(*command)
+        assert result.code == 1 and not Path("scores.parquet").exists()
+        text = " ".join(result.err.split())
+        assert "Cannot determine whether the Fourier features" in text, command
+        assert "are coefficients or amplitudes" in text
+    for command in commands:
+        err = " ".join(scope(*command).err.split())
+        assert "--fourier-convention amplitudes (SCoPe of 2026)" in err
+        scope(*command, "--fourier-convention=amplitudes").succeeded()
+    assert Run(Path("models/experiment/xgb/vnv/42")).record["fourier_convention"] == "amplitudes"
+    line = ("evaluate", "lost.csv", "--models", model, "--fourier-convention=amplitudes", "--json")
+    assert scope(*line).succeeded().json[0]["f1"] > 0.9
+    for function in (
+        scope_api.classify,
+        lambda data, model, **more: scope_api.evaluate(model, data, **more),
+    ):
+        with pytest.raises(AstrodomeError, match="Cannot determine whether") as caught:
+            function(lost, amplitude_model)
+        assert "DataFrame.attrs" in str(caught.value.hint)
+        with pytest.raises(AstrodomeError, match="are coefficients, but the model was trained"):
+            function(lost, amplitude_model, fourier_convention="coefficients")
+        function(lost, amplitude_model, fourier_convention="amplitudes")
+    assert lost.attrs == {}
+
+
+def test_the_specified_convention_is_checked(
+    scope: Scope, tables: Path, amplitude_model: scope_api.LoadedModel
+) -> None:
+    data = tables / "amplitudes.parquet"
+    predict = ("predict", data, "--models", amplitude_model.path)
+    result = scope(*predict, "--fourier-convention=coefficients")
+    assert result.code == 2 and "are amplitudes, not coefficients" in result.err
+    result = scope(*predict, "--fourier-convention=phases")
+    assert result.code == 2 and "Invalid Fourier convention 'phases'" in result.err
+    table = pd.read_parquet(tables / "coefficients.parquet")
+    table.attrs = {}
+    with pytest.raises(AstrodomeError, match="are coefficients, but the model was trained with"):
+        scope_api.classify(table, amplitude_model)
+
+
+def test_the_partitions_of_a_file_share_its_convention(scope: Scope, tables: Path) -> None:
+    """A partition with a single row may contain no negative amplitude."""
+    data = tables / "coefficients.parquet"
+    scope(
+        "train", "--tag=vnv", "--algorithm=xgb", "--no-plot", "--path-dataset", data
+    ).succeeded()  # fmt: skip
+    table = pd.read_parquet(data).drop(columns="dmdt")
+    names = [name for name in table if name.startswith(("f1_amp", "f1_rel"))]
+    table[names] = table[names].abs()
+    table.loc[table.index[-1], names[0]] = -0.1
+    table.tail(20).to_csv("few.csv", index=False)
+    scope("predict", "few.csv", "--models=models/experiment", "--batch-size=3").succeeded()
+    assert pd.read_parquet("scores.parquet")["vnv_xgb"].notna().all()
 
 
 def test_the_convention_survives_tables_that_users_write(tables: Path, tmp_path: Path) -> None:

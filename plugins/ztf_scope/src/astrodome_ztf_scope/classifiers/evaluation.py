@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from ..config.schema import ClassConfig
 from ..tables import datasets
+from ..tables import fourier_convention as conventions
 from .loaded_models import AnyModel, LoadedModel, loaded
 from .preprocessing.splitting import NON_VARIABLE, VARIABLE, labelled_rows
 
@@ -107,6 +108,7 @@ def evaluate(
     data: datasets.DataSet | pd.DataFrame | str | os.PathLike[str],
     *,
     threshold: float = THRESHOLD,
+    fourier_convention: str = "",
 ) -> dict[str, Any]:
     """Compute the metrics of a trained classifier on a labeled data set.
 
@@ -119,6 +121,9 @@ def evaluate(
         its label is above the threshold of the class, as in training.
     threshold : float
         Sources with a score greater than this value are classified as positive.
+    fourier_convention : {"coefficients", "amplitudes"}, optional
+        Values in the Fourier columns. It is required only for a table without metadata, such as a
+        CSV file, in which no amplitude is negative.
 
     Returns
     -------
@@ -131,7 +136,8 @@ def evaluate(
     Raises
     ------
     AstrodomeError
-        If the data set does not contain a required column.
+        If the data set does not contain a required column, or if its Fourier convention is unknown
+        or differs from the training set.
 
     Examples
     --------
@@ -143,6 +149,7 @@ def evaluate(
     model = loaded(model)
     entry = ClassConfig.model_validate(model.config["class"])
     dataset = _read(model, data, entry)
+    dataset = conventions.resolve(dataset, model.preparation.features, fourier_convention)
     positive, considered = labelled_rows(dataset, entry)
     features, usable = model.preparation.apply(dataset)
     rows = np.flatnonzero(considered & usable)

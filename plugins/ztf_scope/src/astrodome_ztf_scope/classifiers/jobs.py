@@ -41,6 +41,9 @@ class TrainingOptions:
     group_by : str
         Column that identifies the source in each row, or ``position``. All rows of a source are
         assigned to the same subset.
+    fourier_convention : str
+        Values in the Fourier columns of the data set: ``coefficients``, ``amplitudes``, or an empty
+        string if the data set contains this information.
     configured_stats : bool
         Whether to scale features with ``feature_stats`` instead of statistics from the training
         set.
@@ -64,6 +67,7 @@ class TrainingOptions:
     classes: Mapping[str, Any] = field(default_factory=dict)
     dnn: Mapping[str, Any] = field(default_factory=dict)
     group_by: str = ""
+    fourier_convention: str = ""
     configured_stats: bool = False
     search: bool = False
     save: bool | None = None
@@ -150,6 +154,8 @@ class TrainingJob:
             else {name: dict(known) for name, known in self.stats.items()},
             "group_by": self.options.group_by,
         }
+        if self.options.fourier_convention:
+            options["fourier_convention"] = self.options.fourier_convention
         text = json.dumps(options, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 

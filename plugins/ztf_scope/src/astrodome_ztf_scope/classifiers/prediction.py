@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from astrodome import compute
 
 from ..tables import datasets, identifiers, parts
+from ..tables import fourier_convention as conventions
 from . import partitions
 from .loaded_models import AnyModel, LoadedModel, configure
 from .scorer import MergeMethod, Scorer
@@ -52,6 +53,7 @@ def classify(
     models: AnyModel | Iterable[AnyModel],
     *,
     merge: MergeMethod | None = None,
+    fourier_convention: str = "",
 ) -> pd.DataFrame:
     """Predict scores for the sources in a table.
 
@@ -66,6 +68,9 @@ def classify(
     merge : {"mean", "max"}, optional
         If given, a column is added for each class, which contains the mean or the maximum score of
         the models for the class.
+    fourier_convention : {"coefficients", "amplitudes"}, optional
+        Values in the Fourier columns. It is required only for a table without metadata, such as a
+        CSV file, in which no amplitude is negative.
 
     Returns
     -------
@@ -77,7 +82,8 @@ def classify(
     Raises
     ------
     AstrodomeError
-        If the data set does not contain a required column.
+        If the data set does not contain a required column, or if its Fourier convention is unknown
+        or differs from the training set.
 
     Examples
     --------
@@ -94,6 +100,7 @@ def classify(
     scorer = Scorer(models, compute.cores())
     if scorer.uses_dmdt and dataset.dmdt is None:
         datasets.require_columns(["dmdt"], list(dataset.table.columns), dataset.path)
+    dataset = conventions.resolve(dataset, scorer.features, fourier_convention)
     scores = identifiers.to_pandas(scorer.score(dataset, merge))
     return scores.set_axis(data.index) if isinstance(data, pd.DataFrame) else scores
 
@@ -107,6 +114,7 @@ def predict_files(
     merge: MergeMethod | None = None,
     scheduler: str = "",
     force: bool = False,
+    fourier_convention: str = "",
     advance: Callable[[int], object] = lambda rows: None,
 ) -> PredictionResult:
     """Predict scores for the sources in files, and write them to a single Parquet file.
@@ -133,6 +141,9 @@ def predict_files(
         scored in partitions. Each other file is scored as a whole.
     force : bool
         Whether to replace an existing output file.
+    fourier_convention : {"coefficients", "amplitudes"}, optional
+        Values in the Fourier columns. It is required only for files without metadata, such as CSV
+        files, in which no amplitude is negative.
     advance : callable, optional
         Function that is called with the number of rows in each scored partition.
 
@@ -144,8 +155,8 @@ def predict_files(
     Raises
     ------
     AstrodomeError
-        If a required column is missing in a file, or if ``out`` contains the result of a different
-        prediction.
+        If a required column is missing in a file, if the Fourier convention of a file is unknown or
+        differs from the training set, or if ``out`` contains the result of a different prediction.
 
     Examples
     --------
@@ -166,6 +177,7 @@ def predict_files(
     scorer = Scorer(task.models, compute.cores())
     for path in task.files:
         scorer.columns(path)  # Check columns before writing.
+        scorer.check_convention(path, fourier_convention)
     with parts.folder(target, task.digest) as folder:
         if scheduler:
             scoring = partitions.score_distributed(task, folder, scheduler)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..catalogues import positions
-from ..tables import datasets
+from ..tables import datasets, feature_provenance, fourier_convention
 from . import loaded_models
 
 COPIED = (
@@ -41,17 +41,30 @@ class Scorer:
         # Index of the first model with the same imputation and scaling.
         self._shared = [self.preparations.index(each) for each in self.preparations]
 
+    @property
+    def features(self) -> set[str]:
+        """Names of the features that the models use, without suffixes."""
+        return {name for preparation in self.preparations for name in preparation.features}
+
+    def check_convention(self, file: Path, specified: str) -> None:
+        """Raise AstrodomeError if the Fourier convention of a file is unknown or not expected.
+
+        ``specified`` is the convention that the user specified, or an empty string.
+        """
+        found = fourier_convention.of_file(file, self.features, specified)
+        for preparation in self.preparations:
+            if not feature_provenance.AFFECTED.isdisjoint(preparation.features):
+                feature_provenance.require(found, file, preparation.fourier_convention)
+
     def columns(self, file: Path) -> list[str]:
         """Return the columns to read from a file.
 
-        Raises AstrodomeError if a feature column or the dmdt images are missing, or if the Fourier
-        features have a different convention than in the training set.
+        Raises AstrodomeError if a feature column or the dmdt images are missing.
         """
         available = datasets.column_names(file)
         names = list(self.copied(available, file))
         for preparation in self.preparations:
             names += preparation.columns_in(available, file)
-            preparation.check_convention(file, file)
         if self.uses_dmdt:
             datasets.require_columns(["dmdt"], available, file)
             names.append("dmdt")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from ..catalogues import positions
 from ..config.loading import ScopeConfig, load_config
 from ..tables import datasets
+from ..tables import fourier_convention as conventions
 from . import derived_files, trained_models
 from .jobs import TrainingJob, TrainingOptions, training_jobs
 from .loaded_models import LoadedModel, load_model, uses_dmdt
@@ -56,6 +57,7 @@ def train_classifier(
     group: str = trained_models.GROUP,
     random_state: int | None = None,
     group_by: str = "",
+    fourier_convention: str = "",
     **options: Any,
 ) -> LoadedModel:
     """Train a classifier for one class in the current process.
@@ -88,6 +90,9 @@ def train_classifier(
     group_by : str
         Column that identifies the source in each row, or ``position``. All rows of a source are
         assigned to the same subset.
+    fourier_convention : {"coefficients", "amplitudes"}, optional
+        Values in the Fourier columns. It is required only for a table without metadata, such as a
+        CSV file, in which no amplitude is negative.
     **options
         Values that override the configuration entry for the class, for example ``epochs=20``.
 
@@ -99,7 +104,8 @@ def train_classifier(
     Raises
     ------
     AstrodomeError
-        If the class is not configured, a column is missing, or an option is invalid.
+        If the class is not configured, a column is missing, an option is invalid, or the Fourier
+        convention of the data set is unknown.
 
     Examples
     --------
@@ -116,9 +122,11 @@ def train_classifier(
         random_states=() if random_state is None else (random_state,),
         classes=options,
         group_by=group_by,
+        fourier_convention=fourier_convention,
         save=True,
     )
     (job,) = training_jobs(config or load_config(), [tag], training, dataset.path)
+    dataset = conventions.resolve(dataset, job.features.columns.values(), fourier_convention)
     run(job, dataset, source_numbers(dataset, group_by))
     return load_model(job.folder)
 
@@ -209,6 +217,8 @@ def _share(todo: list[TrainingJob], dataset: Path, scratch: Path) -> Path:
     The file also contains the source number of each row. Returns the path of the file.
     """
     data = datasets.read_dataset(dataset, required_columns(todo, dataset))
+    features = {name for job in todo for name in job.features.columns.values()}
+    data = conventions.resolve(data, features, todo[0].options.fourier_convention)
     path = scratch / "dataset.joblib"
     joblib.dump((data, source_numbers(data, todo[0].options.group_by)), path)
     return path

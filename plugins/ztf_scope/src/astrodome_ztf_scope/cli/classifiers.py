@@ -10,7 +10,7 @@ from astrodome import AstrodomeError, InvalidInputError, compute, console
 from astrodome.errors import reason
 from astrodome.option_groups import OptionGroup, expand, option
 
-from .options import Config, Json
+from .options import FOURIER_CONVENTION, Config, Json
 
 if TYPE_CHECKING:
     from ..classifiers.trained_models import TrainedModel
@@ -94,6 +94,7 @@ def predict(
     ),
     scheduler: str = option("", "Address of a Dask scheduler (default: score in this process)."),
     force: bool = option(False, "Overwrite an existing output file."),
+    fourier_convention: str = FOURIER_CONVENTION,
     as_json: Json = False,
     *,
     selection: ModelOptions,
@@ -120,6 +121,7 @@ def predict(
             merge=how,
             scheduler=scheduler,
             force=force,
+            fourier_convention=fourier_convention,
             advance=bar.advance,
         )
     unusable = {column: count for column, count in done.unusable.items() if count}
@@ -147,6 +149,7 @@ def evaluate(
     score_threshold: float = option(
         0.5, "Sources with a score above this value are classified as positive.", min=0, max=1
     ),
+    fourier_convention: str = FOURIER_CONVENTION,
     as_json: Json = False,
     *,
     selection: ModelOptions,
@@ -158,7 +161,9 @@ def evaluate(
     for model in selection.select():
         try:
             loaded = loaded_models.load(model)
-            measured = evaluation.evaluate(loaded, data, threshold=score_threshold)
+            measured = evaluation.evaluate(
+                loaded, data, threshold=score_threshold, fourier_convention=fourier_convention
+            )
         except AstrodomeError as error:
             outcome.failed.append((model.column, reason(error)))
             continue

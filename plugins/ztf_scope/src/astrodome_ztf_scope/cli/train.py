@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from astrodome import InvalidInputError, compute, console
 from astrodome.option_groups import OptionGroup, option
 
-from .options import RESULT, Config, command
+from .options import FOURIER_CONVENTION, RESULT, Config, command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,7 @@ class DataOptions(OptionGroup, panel=DATA):
         "Suffix in the names of columns with periodic features; 'None' means that the names have "
         "no suffix.",
     )
+    fourier_convention: str = FOURIER_CONVENTION
     feature_stats: Text = option(
         None,
         "Statistics for scaling. The only valid value is 'config', which selects feature_stats in "
@@ -249,6 +250,7 @@ def train(
         classes=classes.overrides(),
         dnn=network.given(),
         group_by=data.group_by,
+        fourier_convention=data.fourier_convention,
         configured_stats=data.uses_configured_stats(),
         search=search.enabled(),
         save=results.save,

@@ -3,7 +3,7 @@
 SCoPe 0.9.5 and SCoPe of 2026 write different quantities to the Fourier columns, under the same
 names. The *Fourier convention* is ``coefficients`` for the coefficients of the cosine and sine
 terms (SCoPe 0.9.5, and the published catalogues), or ``amplitudes`` for amplitudes and relative
-phases (SCoPe of 2026). A table without metadata contains coefficients.
+phases (SCoPe of 2026). :mod:`.fourier_convention` determines it for tables without metadata.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from astrodome import AstrodomeError
 
 KEY = "astrodome_features"
 """Metadata key for a JSON object that describes how the features were computed."""
+CONVENTION = "fourier_convention"
+"""Key for the Fourier convention in this JSON object."""
 PANDAS = b"PANDAS_ATTRS"
 """Metadata key in which pandas stores ``DataFrame.attrs`` as JSON."""
 COEFFICIENTS, AMPLITUDES = "coefficients", "amplitudes"
@@ -57,8 +59,8 @@ def read(data: pd.DataFrame | Path) -> dict[str, Any]:
 
 
 def convention(data: pd.DataFrame | Path) -> str:
-    """Return the Fourier convention of the features in a table or file."""
-    return str(read(data).get("fourier_convention", COEFFICIENTS))
+    """Return the Fourier convention in the metadata of a table or file, or an empty string."""
+    return str(read(data).get(CONVENTION, ""))
 
 
 def check(
@@ -66,13 +68,16 @@ def check(
 ) -> None:
     """Raise AstrodomeError if features have a different Fourier convention than expected.
 
-    ``features`` contains the names of the features that are used, without suffixes. ``origin`` is
-    the name of the table in the error message.
+    A table without metadata is accepted. ``features`` contains the names of the features that are
+    used, without suffixes. ``origin`` is the name of the table in the error message.
     """
-    if AFFECTED.isdisjoint(features):
-        return
-    found = convention(data)
-    if found != expected:
+    if not AFFECTED.isdisjoint(features):
+        require(convention(data), origin, expected)
+
+
+def require(found: str, origin: object, expected: str) -> None:
+    """Raise AstrodomeError if a Fourier convention is known, and is different than expected."""
+    if found and found != expected:
         raise AstrodomeError(
             f"The Fourier features in {origin} are {found}, but the model was trained with "
             f"{expected}.",

@@ -56,7 +56,8 @@ class Preparation:
     for no scaling. ``neighbours`` is the imputer for the strategy ``regress``, or None if no
     feature uses this strategy.
     ``fourier_convention`` specifies which quantities the Fourier features in the training set
-    contain; see :mod:`....tables.feature_provenance`.
+    contain; see :mod:`....tables.feature_provenance`. It is ``coefficients`` if the metadata of the
+    training set do not contain it.
     """
 
     columns: tuple[FeatureTransform, ...]
@@ -120,6 +121,7 @@ class Preparation:
         random = np.random.default_rng(random_state)
         neighbours = NeighbourImputer.fit(values[:, regressed], random) if regressed else None
         convention = feature_provenance.convention(data.table)
+        convention = convention or feature_provenance.COEFFICIENTS
         unscaled = cls(tuple(transforms), None, neighbours, convention)
         if scale is None:
             return unscaled
@@ -176,17 +178,13 @@ class Preparation:
 
     def impute(self, data: DataSet, threads: int = 1) -> Floats:
         """Return the imputed features before scaling, with shape (N, F)."""
-        self.check_convention(data.table, data.path)
+        feature_provenance.check(data.table, data.path, self.fourier_convention, self.features)
         columns = self.columns_in(list(data.table.columns), data.path)
         return self._imputed(numbers(data.table, columns, data.path), threads)
 
     def columns_in(self, available: list[str], path: Path) -> list[str]:
         """Return the names of the feature columns in a data set, in the order of the features."""
         return find({c.column: c.feature for c in self.columns}, available, path)
-
-    def check_convention(self, data: pd.DataFrame | Path, path: Path) -> None:
-        """Raise AstrodomeError if the Fourier convention differs from the training set."""
-        feature_provenance.check(data, path, self.fourier_convention, self.features)
 
     def save(self, folder: Path) -> None:
         """Write ``preparation.json``, and ``imputation.npz`` if there are reference rows."""
