@@ -33,7 +33,7 @@ def models(dataset: Callable[..., Path], tmp_path_factory: pytest.TempPathFactor
     tags = [f"--tag={tag}" for tag in TAGS]
     plugin = "astrodome_ztf_scope.plugin"
     run("scope", "train", *tags, *common, "--algorithm=xgb", plugin=plugin).succeeded()
-    quick = ("--epochs=2", "--batch-size=64", "--jobs=1")
+    quick = ("--epochs=1", "--batch-size=64", "--jobs=1")
     run("scope", "train", *tags[:2], *common, *quick, plugin=plugin).succeeded()
     return root / "experiment"
 
@@ -142,7 +142,7 @@ def test_a_killed_prediction_is_resumed_with_the_same_result(
 ) -> None:
     monkeypatch.setenv("GIT_DIR", "none")  # a commit meanwhile would be told in one file alone
     data = dataset(".parquet", torture(4000, 20_000), 3)
-    command = ["predict", str(data), "--models", str(models), "--batch-size=100"]
+    command = ["predict", str(data), "--models", str(models), "--tag=e", "--batch-size=100"]
     scope(*command, "--out=clean.parquet").succeeded()
     parts = Path(".killed.parquet.parts")
     moments = random.Random(3)
@@ -217,7 +217,7 @@ def test_memory_does_not_grow_with_the_number_of_rows(
             "print(int(status['VmHWM'].split()[0]) / 1024)\n"
         )
         out = tmp_path / f"{count}-scores.parquet"
-        command = ["predict", data, "--models", models, "--out", out, "--json"]
+        command = ["predict", data, "--models", models, "--tag=e", "--out", out, "--json"]
         done = subprocess.run(
             [sys.executable, "-c", script, *map(str, command)], capture_output=True, text=True
         )
