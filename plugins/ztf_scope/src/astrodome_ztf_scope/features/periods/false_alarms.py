@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from ..cleaning import MAD_TO_SIGMA
 from . import binned_kernels
@@ -17,15 +17,17 @@ from .options import Array
 
 CLIP = 3.5
 """Distance from the median, in standard deviations, beyond which magnitudes are reduced to it."""
-TRIALS = {"AOV": 4.3, "FPW": 5.3, "MHF": 10.0, "BLS": 3700.0, "MHAOV": 9.5}
+TRIALS = {"CE": 14.0, "AOV": 4.3, "FPW": 5.3, "MHF": 10.0, "BLS": 3700.0, "MHAOV": 9.5}
 """Number of independent trials per 1/baseline of the searched frequency range.
 
 They reproduce the share of constant stars with a probability below 5 to 10 percent (1 percent for
 MHF) in a simulation of 1,000 stars with 60 to 400 epochs and normally distributed errors. The boxes
 of BLS and the numbers of harmonics of MHF count as trials.
 """
-PERMUTATIONS, BLOCKS, BLOCK_SIZE = 16, 16, 64
-"""Number of permutations of a light curve, blocks per permutation, and frequencies per block."""
+PERMUTATIONS, FREQUENCIES = 16, 1024
+"""Number of permutations of a light curve, and number of frequencies for each permutation."""
+LOWEST = -690.0
+"""Lowest natural logarithm of a probability of CE."""
 
 
 def log10_fap(name: str, curve: LightCurve, frequency: Array, grid: Grid) -> Array:
@@ -36,21 +38,23 @@ def log10_fap(name: str, curve: LightCurve, frequency: Array, grid: Grid) -> Arr
     :data:`CLIP` standard deviations from the median have been reduced to this distance. The
     standard deviation is estimated from the median absolute deviation.
 
-    For LS, the probability is the upper limit by Baluev (2008, MNRAS 385, 1279). For CE, it is
-    extrapolated from the values for random permutations of the magnitudes. For the other
-    algorithms, the fraction of the chi² that the model removes has a beta distribution, and
-    :data:`TRIALS` contains the number of independent trials.
+    For LS, the probability is the upper limit by Baluev (2008, MNRAS 385, 1279). For the other
+    algorithms, it is the probability at one frequency for the number of independent trials in
+    :data:`TRIALS`. The probability at one frequency is extrapolated from random permutations of the
+    magnitudes for CE. For the others, it is that of the fraction of the chi² that the model
+    removes, which has a beta distribution.
     """
     curve = _winsorized(curve)
     value = ALGORITHMS[name].prepare(curve)(frequency)
     if name == "CE":
-        return _from_permutations(curve, grid, value)
-    points = len(curve.mag)
-    fraction, terms, rest = _explained_fraction(name, curve, frequency, value)
-    if name == "LS":
-        return _baluev(fraction, points, grid.first + grid.step * grid.size, curve)
+        log_probability = _log_permutation_probability(curve, grid, value)
+    else:
+        fraction, terms, rest = _explained_fraction(name, curve, frequency, value)
+        if name == "LS":
+            return _baluev(fraction, len(curve.mag), grid.first + grid.step * grid.size, curve)
+        log_probability = log_beta_survival(fraction, terms, rest)
     trials = TRIALS[name] * max(grid.searched_size * grid.step * curve.baseline, 1.0)
-    return _log10_any(log_beta_survival(fraction, terms, rest) + math.log(trials))
+    return _log10_any(log_probability + math.log(trials))
 
 
 def _winsorized(curve: LightCurve) -> LightCurve:
@@ -132,27 +136,27 @@ def _weighted_variance(curve: LightCurve) -> float:
     return float((curve.weight * (curve.time - mean) ** 2).sum())
 
 
-def _from_permutations(curve: LightCurve, grid: Grid, value: Array) -> Array:
-    """Return the probability of values of CE from permutations of the magnitudes.
+def _log_permutation_probability(curve: LightCurve, grid: Grid, value: Array) -> Array:
+    """Return ln P that the conditional entropy is at most the given value at one frequency.
 
-    The minima of blocks of adjacent frequencies have a Gumbel distribution, whose parameters are
-    estimated from their mean and standard deviation.
+    The distribution of the entropies for random permutations of the magnitudes and random
+    frequencies is approximated by a Pearson type III distribution with the same mean, standard
+    deviation and skewness.
     """
     rng = np.random.default_rng(0)
-    size = min(BLOCK_SIZE, grid.size)
-    offsets, minima = np.arange(size), []
+    parts = []
     for _ in range(PERMUTATIONS):
         order = rng.permutation(len(curve.mag))
         permuted = replace(curve, mag=curve.mag[order], magerr=curve.magerr[order])
-        index = rng.integers(0, grid.size - size + 1, BLOCKS)[:, np.newaxis] + offsets
-        values = ALGORITHMS["CE"].prepare(permuted)(grid.frequency(index.ravel()))
-        minima.append(values.reshape(index.shape).min(axis=1))
-    block_minima = np.concatenate(minima)
-    scale = block_minima.std() * math.sqrt(6) / math.pi
-    if not scale > 0:
+        index = rng.integers(0, grid.size, FREQUENCIES)
+        parts.append(ALGORITHMS["CE"].prepare(permuted)(grid.frequency(index)))
+    entropies = np.concatenate(parts)
+    if not entropies.std() > 0:
         return np.zeros(len(value))
-    location = block_minima.mean() + np.euler_gamma * scale
-    return _log10_any((value - location) / scale + math.log(grid.searched_size / size))
+    skewness = min(float(stats.skew(entropies)), 0.0)  # Otherwise, values would have a limit.
+    distance = (value - entropies.mean()) / entropies.std()
+    probability: Array = np.maximum(stats.pearson3.logcdf(distance, skewness), LOWEST)
+    return probability
 
 
 def _log10_any(log_expected: Array) -> Array:
