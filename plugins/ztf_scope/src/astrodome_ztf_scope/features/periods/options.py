@@ -99,7 +99,9 @@ class Peaks:
         ``abs(mean - value) / std`` with the mean and the standard deviation of the periodogram,
         shape (N,).
     log10_fap
-        Decimal logarithm of the false-alarm probability, shape (N,). It is finite for every peak.
+        Decimal logarithm of the false-alarm probability, shape (N,): the probability that a
+        constant star has such a high peak. It is finite for every peak. 0.5 to 0.9 percent of
+        simulated constant stars have a value below -2, and 4.5 to 6.5 percent have one below -1.
     mean, std
         Mean and standard deviation of the periodogram.
     """
