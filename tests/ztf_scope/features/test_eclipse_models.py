@@ -220,3 +220,16 @@ def test_degenerate_light_curves_have_defined_results() -> None:
             curve = combine([(times, mag, np.full(60, 1e6))], (2,))
             eclipsing.find_period(curve, np.array([0.7, 1.4]), 0.7)
     assert eclipsing.find_period(combine([], ()), np.array([1.0]), 1.0) is None
+
+
+def test_one_eclipse_equals_two_equal_eclipses_at_twice_the_period() -> None:
+    curve = binary(np.random.default_rng(4), 1.3)
+    models = eclipse_models.fit_models(curve, np.array([1.3]))
+    one = next(model for model in models if model.geometry == geometry_kernels.ONE)
+    two = eclipse_models.doubled(curve, one)
+    assert two is not None and (two.period, two.rss) == (2.6, one.rss)
+    phase = np.linspace(0, 1, 50, endpoint=False)
+    gaussian = one.functions(2 * phase % 1)[1]
+    np.testing.assert_allclose(two.functions(phase)[1:].sum(axis=0), gaussian, atol=1e-9)
+    assert two.bic - one.bic == pytest.approx(4 * np.log(len(curve)))
+    assert eclipse_models.doubled(curve, two) is None

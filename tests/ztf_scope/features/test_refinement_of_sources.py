@@ -62,6 +62,31 @@ def test_trial_periods_are_different_and_in_the_range_of_the_class() -> None:
     assert not len(trial_periods(np.nan, [], RR_LYRAE, 1000.0))
 
 
+def test_aliases_with_one_year_are_tried() -> None:
+    truth = 0.6
+    alias = 1 / (1 / truth + 1 / 365.25)
+    found = trial_periods(alias, [], RR_LYRAE, 1000.0)
+    assert np.abs(found / truth - 1).min() < 1e-9
+
+
+@pytest.mark.parametrize(("seed", "index"), [(7101, 0), (7101, 184), (7101, 281)])
+def test_the_period_of_narrow_eclipses_is_kept(seed: int, index: int) -> None:
+    """Few epochs are in eclipses, and the period search does not find the true period."""
+    points = 200 if index == 281 else 100
+    found = package.simulate_light_curves(
+        1, classes=["ea"], seed=seed, points=points, bands="gr", magnitude=(14, 18.5), first=index
+    )
+    curve, truth = found.epochs, found.truth["period"][0]
+    result = package.refine_period(
+        *(curve[name] for name in ("hjd", "mag", "magerr", "filter")),
+        catflags=curve["catflags"],
+        source_class="EA",
+        period=truth,
+        listed_periods=[0.1095577, truth / 2, 2 * truth],
+    )
+    assert result["period_refined"] == pytest.approx(truth, rel=1e-3)
+
+
 def test_a_single_light_curve_is_searched_for_periods_if_none_are_listed() -> None:
     found = package.simulate_light_curves(1, classes=["rrab"], points=300, bands="r", seed=1)
     curve, truth = found.epochs, found.truth.iloc[0]

@@ -23,7 +23,11 @@ Index = NDArray[np.int64]
 
 STEPS = 40
 """Maximum number of Levenberg–Marquardt steps."""
+SMALLEST_GAIN = 1e-5
+"""A fit ends if a step reduces, or is expected to reduce, the residuals by less than this share."""
 RIDGE = 1e-10
+FARTHEST = 9.0
+"""Distance from the centre of an eclipse in widths, from which a Gaussian is 0 (below 1e-17)."""
 NARROWEST, WIDEST = 0.0025, 0.4
 """Range of the widths of valid eclipses, in phase."""
 MARGIN = 1.5
@@ -99,7 +103,7 @@ def _inner_products(
             distance = phase[n] - p[g]
             distance -= np.floor(distance + 0.5)
             x = distance * inverse[g]
-            value = np.exp(-0.5 * x * x)
+            value = np.exp(-0.5 * x * x) if abs(x) < FARTHEST else 0.0
             values[1 + g] = value
             values[linear + 2 * g] = value * x * inverse[g]
             values[linear + 2 * g + 1] = value * x * x
@@ -110,6 +114,8 @@ def _inner_products(
         values[size - 1] = mag[n]
         for i in range(size):
             scaled = weight[n] * values[i]
+            if scaled == 0.0:  # Most epochs are outside of narrow eclipses.
+                continue
             for j in range(i + 1):
                 gram[i, j] += scaled * values[j]
 
@@ -224,6 +230,11 @@ def fit_geometry(
             continue
         _forward(trial, step, size)
         _backward(trial, step, size)
+        expected = 0.0
+        for i in range(size):
+            expected += gradient[i] * step[i]
+        if expected < SMALLEST_GAIN * rss:
+            break
         new = p.copy()
         for i in range(size):
             is_width = i >= size - gaussians
@@ -251,7 +262,7 @@ def fit_geometry(
             for band in range(len(coefficients)):
                 for i in range(4):
                     coefficients[band, i] = new_coefficients[band, i]
-            if gain < 1e-6:
+            if gain < SMALLEST_GAIN:
                 break
         else:
             damping = 5 * damping + 1e-6

@@ -156,6 +156,25 @@ def polish(curve: MultibandLightCurve, model: EclipseModel) -> EclipseModel:
     )
 
 
+def doubled(curve: MultibandLightCurve, model: EclipseModel) -> EclipseModel | None:
+    """Return a model with one eclipse as a model with two equal eclipses at twice the period.
+
+    Both are the same light curve, so that the residuals are equal. Returns None if the model has
+    two eclipses, or if one of the equal eclipses is too narrow or contains too few epochs.
+    """
+    if model.eclipses != 1 or model.widths[0] / 2 < kernels.NARROWEST:
+        return None
+    period, width = 2 * model.period, model.widths[0] / 2
+    centres = model.centres[0] / 2, model.centres[0] / 2 + 0.5
+    for centre in centres:
+        distance = np.abs((curve.time / period - centre + 0.5) % 1.0 - 0.5)
+        if (distance < NEAR_WIDTHS * width).sum() < EPOCHS_IN_ECLIPSE:
+            return None
+    count, parameters = len(curve), 4 + 3 * len(curve.filters)
+    bic = count * float(np.log(model.rss / count)) + parameters * float(np.log(count))
+    return EclipseModel(period, kernels.TWO, bic, model.rss, centres, (width, width))
+
+
 def _fit(
     curve: MultibandLightCurve, geometry: int, frequency: float, start: Array
 ) -> tuple[float, Array]:

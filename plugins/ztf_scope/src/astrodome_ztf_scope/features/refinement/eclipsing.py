@@ -18,6 +18,7 @@ from .classes import ECLIPSING, PeriodPrior
 from .eclipse_models import (
     Array,
     EclipseModel,
+    doubled,
     fit_models,
     has_equal_eclipses,
     has_two_eclipses,
@@ -50,7 +51,9 @@ def find_period(
     """Return the model of an eclipsing binary at the best trial period.
 
     Each trial period is first improved, because its error smears narrow eclipses. Models are fitted
-    at the current period, its double and its half, and at the most significant other periods.
+    at the current period, its double and its half, and at the most significant other periods. The
+    current period is also tried unchanged, because a few epochs in a narrow eclipse explain less
+    variance than the noise in all phase bins.
     Returns None if no model is better than a constant.
     """
     if not len(periods) or not curve.baseline:
@@ -59,7 +62,8 @@ def find_period(
     ratios = periods[:, None] / (current * np.array(ALWAYS))
     always = (np.abs(ratios - 1) < SAME).any(axis=1)
     order = np.lexsort((-values, ~always))[:FITTED]
-    models = _improved(curve, fit_models(curve, 1 / frequencies[order]))
+    starts = np.concatenate([periods[always], 1 / frequencies[order]])
+    models = _improved(curve, fit_models(curve, starts))
     if not models:
         return None
     return polish(curve, orbital_model(curve, models, prior))
@@ -93,25 +97,33 @@ def orbital_model(
     eclipse, both eclipses of the binary are probably equal, and the orbital period is twice the
     period.
     """
-    best = min(models, key=lambda model: (model.bic, model.period))
+    best = _lowest(models)
     two = _with_two_eclipses(curve, [m for m in models if m.period == best.period])
     if two is not None and two.bic <= best.bic + TOLERANCE:
         limit = two.bic + TOLERANCE + HALF_TOLERANCE * len(curve)
-        other = _at(curve, 0.5 * two.period, prior) if has_equal_eclipses(curve, two) else None
+        near = _near(curve, 0.5 * two.period, prior) if has_equal_eclipses(curve, two) else []
+        other = _with_two_eclipses(curve, near)
+        if other is not None and other.bic > _lowest(near).bic:
+            other = None  # The second Gaussian only corrects the shape of one eclipse.
     else:
         two = best
         limit = best.bic + TOLERANCE + DOUBLE_TOLERANCE * len(curve)
-        other = _at(curve, 2 * best.period, prior)
+        near = _near(curve, 2 * best.period, prior)
+        start = doubled(curve, best) if prior.contains(2 * best.period) else None
+        other = _with_two_eclipses(curve, near if start is None else [*near, start])
     return other if other is not None and other.bic <= limit else two
 
 
-def _at(curve: MultibandLightCurve, period: float, prior: PeriodPrior) -> EclipseModel | None:
-    """Return the best model with two eclipses near a period, or None if there is no such model."""
+def _near(curve: MultibandLightCurve, period: float, prior: PeriodPrior) -> list[EclipseModel]:
+    """Return the significant models near a period, or none if the class has no such period."""
     if not prior.contains(period):
-        return None
+        return []
     frequencies, _ = _scanned(curve, np.array([period]))
-    models = fit_models(curve, np.array([period, *(1 / frequencies)]))
-    return _with_two_eclipses(curve, _improved(curve, models))
+    return _improved(curve, fit_models(curve, np.array([period, *(1 / frequencies)])))
+
+
+def _lowest(models: Sequence[EclipseModel]) -> EclipseModel:
+    return min(models, key=lambda model: (model.bic, model.period))
 
 
 def _with_two_eclipses(

@@ -15,6 +15,8 @@ RELATIVES = (1, 2, 1 / 2, 3, 1 / 3, 4, 1 / 4, 1 / 5, 3 / 2, 2 / 3, 2 / 5)
 """Multiples of the best periods that are also tried."""
 BEST = 4
 """Number of periods whose multiples are tried."""
+YEAR = 365.25
+"""Period of the seasons in days, which cause aliases of the best periods."""
 
 
 def trial_periods(
@@ -22,13 +24,15 @@ def trial_periods(
 ) -> NDArray[np.float64]:
     """Return the different trial periods in the range of the class, in days.
 
-    These are the current period, its multiples, the listed periods, and the multiples of the first
-    ones. Two periods are the same if the periodogram of a light curve with the given baseline, in
-    days, does not resolve them.
+    These are the current period, its multiples and aliases, the listed periods, and the multiples
+    of the first ones. Two periods are the same if the periodogram of a light curve with the given
+    baseline, in days, does not resolve them.
     """
     best = [period for period in (current, *listed) if period > 0]
     multiples = [factor * period for period in best[:BEST] for factor in RELATIVES]
-    periods = np.array([*multiples[: len(RELATIVES)], *best, *multiples], np.float64)
+    aliases = [1 / (1 / period + n / YEAR) for period in best[:1] for n in (-1, 1) if period < YEAR]
+    tried = [*multiples[: len(RELATIVES)], *aliases, *best, *multiples]
+    periods = np.array(tried, np.float64)
     periods = periods[(periods >= prior.shortest) & (periods <= prior.longest)]
     if not len(periods):
         return periods
