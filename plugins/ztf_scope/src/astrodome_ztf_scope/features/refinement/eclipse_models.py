@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import geometry_kernels as kernels
+from .eclipse_kernels import NARROWEST
 from .multiband import MultibandLightCurve
 
 Array = NDArray[np.float64]
@@ -162,7 +163,7 @@ def doubled(curve: MultibandLightCurve, model: EclipseModel) -> EclipseModel | N
     Both are the same light curve, so that the residuals are equal. Returns None if the model has
     two eclipses, or if one of the equal eclipses is too narrow or contains too few epochs.
     """
-    if model.eclipses != 1 or model.widths[0] / 2 < kernels.NARROWEST:
+    if model.eclipses != 1 or model.widths[0] / 2 < NARROWEST:
         return None
     period, width = 2 * model.period, model.widths[0] / 2
     centres = model.centres[0] / 2, model.centres[0] / 2 + 0.5
