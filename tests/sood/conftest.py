@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from astrodome.testing import Result, run
 from astrodome_sood.models.network import Vae
 from PIL import Image
+from services.starter import Starter
 from sunpy.data.test import get_test_filepath
 
 SIZE = 32
@@ -32,6 +33,15 @@ def sood() -> Callable[..., Result]:
         return run("sdo", "sood", *args, plugin="astrodome_sood.plugin")
 
     return call
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    """Run ``sdo sood ce_vae`` without the time for imports, so that many can be stopped."""
+    modules = ("astrodome_sood.models.ce_vae", "astrodome_sood.models.fit")
+    modules += ("astrodome_sood.training", "astrodome_sood.scoring.scorer")
+    with Starter("sdo sood ce_vae", tmp_path_factory.mktemp("output"), *modules) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

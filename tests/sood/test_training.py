@@ -7,8 +7,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,15 +15,7 @@ import pytest
 import torch
 from astrodome.testing import Result
 from safetensors.torch import load_file
-
-COMMAND = (
-    sys.executable,
-    "-c",
-    "from astrodome.app import main; main('sdo')",
-    "sood",
-    "ce_vae",
-    "train",
-)
+from services.starter import Starter
 
 
 def losses(run: Path) -> list[dict[str, str]]:
@@ -157,26 +147,25 @@ def test_a_killed_run_has_no_damaged_files_and_resumes_without_a_difference(
     small: tuple,
     tmp_path: Path,
     torture: Callable[[int, int], int],
+    starter: Starter,
 ):
     run, straight = tmp_path / "run", tmp_path / "straight"
     epochs, kills = torture(25, 250), torture(2, 20)
     common = [*map(str, small), "--data-dir", str(patches), "--epochs", str(epochs)]
     common += ["--set", "train.early_stopping=false"]
-    command = [*COMMAND, *common, "--log-dir", str(run)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     moments = random.Random(7)
     for _ in range(kills):
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        process = starter.start("train", *common, "--log-dir", run)
         written = run / "last.ckpt"
         before = written.stat().st_mtime_ns if written.exists() else 0
-        while process.poll() is None and (
+        while starter.running(process) and (
             not written.exists() or written.stat().st_mtime_ns == before
         ):
             time.sleep(0.01)
         time.sleep(moments.random() * 0.3)
-        assert process.poll() is None, "it had ended already"
-        process.kill()
-        process.wait()
+        assert starter.running(process), "it had ended already"
+        starter.kill(process)
+        starter.wait(process)
         intact(run)
     sood("ce_vae", "train", *common, "--log-dir", run).succeeded()
     assert json.loads((run / "run.json").read_text())["epochs"] == epochs
@@ -198,24 +187,20 @@ def test_a_run_that_is_stopped_by_sigterm_or_ctrl_c_resumes(
     sood: Callable[..., Result],
     small: tuple,
     tmp_path: Path,
+    starter: Starter,
     number: int,
     code: int,
     words: str,
 ):
     run = tmp_path / "run"
     common = [*map(str, small), "--data-dir", str(patches), "--log-dir", str(run)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [*COMMAND, *common, "--epochs", "5000"],
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while process.poll() is None and not (run / "last.ckpt").exists():
+    process = starter.start("train", *common, "--epochs", 5000)
+    while starter.running(process) and not (run / "last.ckpt").exists():
         time.sleep(0.01)
-    process.send_signal(number)
-    _, errors = process.communicate()
-    assert process.returncode == code and words in errors and "Traceback" not in errors, errors
+    os.kill(process, number)
+    stopped = starter.wait(process)
+    assert stopped.code == code and words in stopped.err, stopped
+    assert "Traceback" not in stopped.err, stopped
     assert json.loads((run / "run.json").read_text())["status"] == "running"
     epochs = len(losses(run)) + 1
     sood("ce_vae", "train", *common, "--epochs", epochs).succeeded()
