@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import astrodome_ztf_scope as scope_api
 import numpy as np
@@ -81,12 +81,35 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def line(trained: Path, tmp_path: Path) -> tuple[object, ...]:
-    """A command line for the light curves in a file, with few plots."""
+def command(trained: Path, out: Path) -> tuple[object, ...]:
+    """Return a command line for the light curves in a file, with few plots."""
     file = trained / "survey/light_curves.parquet"
     words = ("run", "--file", file, "--models", trained / "models", *FAST, "--per-class", "2")
-    return (*words, "--out", tmp_path / "out")
+    return (*words, "--out", out)
+
+
+@pytest.fixture
+def line(trained: Path, tmp_path: Path) -> tuple[object, ...]:
+    return command(trained, tmp_path / "out")
+
+
+class Finished(NamedTuple):
+    """The summary and the messages of one command, and its output, which tests must not change."""
+
+    summary: dict[str, Any]
+    messages: str
+    out: Path
+
+
+@pytest.fixture(scope="module")
+def finished(trained: Path) -> Finished:
+    out = trained / "finished"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "options", settings.Options())
+        words = ("scope", *command(trained, out))
+        first = run(*words, "--json", plugin="astrodome_ztf_scope.plugin").succeeded()
+        again = run(*words, plugin="astrodome_ztf_scope.plugin").succeeded()
+    return Finished(first.json, again.err, out)
 
 
 def true_classes(trained: Path, folder: Path) -> dict[str, set[str]]:
@@ -96,16 +119,14 @@ def true_classes(trained: Path, folder: Path) -> dict[str, set[str]]:
     return {name: set(truth[ids]) for name, ids in curves.groupby("obj_id")["_id"]}
 
 
-def test_all_steps_run_and_the_classes_are_recovered(
-    scope: Callable[..., Result], line: tuple[object, ...], trained: Path, tmp_path: Path
-) -> None:
-    document = json.loads(scope(*line, "--json").succeeded().out)
+def test_all_steps_run_and_the_classes_are_recovered(trained: Path, finished: Finished) -> None:
+    document = finished.summary
     assert (document["light_curves"], document["sources"]) == (24, 12)
     assert {record["tag"] for record in document["classes"]} == {"rrab", "mir", "vnv"}
     assert set(document["files"]) == {
         *("features", "scores", "sources", "light_curves", "sample", "meta", "page"),
     }  # fmt: skip
-    out = tmp_path / "out"
+    out = finished.out
     classes = true_classes(trained, out)
     assert len(classes) == 12 and all(len(of) == 1 for of in classes.values())
     sources = pd.read_parquet(out / "sources.parquet").set_index("obj_id")
@@ -129,12 +150,11 @@ def test_all_steps_run_and_the_classes_are_recovered(
 
 
 def test_the_sample_can_be_vetted_and_uploaded(
-    scope: Callable[..., Result], line: tuple[object, ...], trained: Path, tmp_path: Path
+    scope: Callable[..., Result], trained: Path, finished: Finished, tmp_path: Path
 ) -> None:
-    result = scope(*line).succeeded()
-    curves, sample = trained / "survey/light_curves.parquet", tmp_path / "out/sample.parquet"
-    assert f"scope vet --file {sample} --light-curves {curves}\n" in result.err
-    assert "-taxonomy_map XGB_AL_mapper" in result.err
+    curves, sample = trained / "survey/light_curves.parquet", finished.out / "sample.parquet"
+    assert f"scope vet --file {sample} --light-curves {curves}\n" in finished.messages
+    assert "-taxonomy_map XGB_AL_mapper" in finished.messages
     rows = candidates.read(sample).rows
     assert rows and all(row.name.startswith("ZTFJ") and "rrab" in row.scores for row in rows)
     marshal = surveys.local_marshal(str(tmp_path / "m.db"), 500, classes=("variable", "RRab"))
@@ -148,10 +168,9 @@ def test_the_sample_can_be_vetted_and_uploaded(
 
 
 def test_periods_are_refined_with_the_classes_from_the_scores(
-    scope: Callable[..., Result], line: tuple[object, ...], trained: Path, tmp_path: Path
+    scope: Callable[..., Result], trained: Path, finished: Finished, tmp_path: Path
 ) -> None:
-    scope(*line).succeeded()
-    out = tmp_path / "out"
+    out = finished.out
     refine = ("refine-periods", "--features", out / "features.parquet", "--no-characterise")
     refine += ("--file", trained / "survey/light_curves.parquet", "--n-periods", "3", "--json")
     names = ("scores", "sources")
@@ -177,14 +196,11 @@ def test_periods_are_refined_with_the_classes_from_the_scores(
     pd.testing.assert_frame_equal(table, other, rtol=1e-6)
 
 
-def test_the_page_shows_the_best_sources_of_each_class(
-    scope: Callable[..., Result], line: tuple[object, ...], trained: Path, tmp_path: Path
-) -> None:
-    scope(*line, "--per-class", "2").succeeded()
-    text = (tmp_path / "out/sources.html").read_text()
+def test_the_page_shows_the_best_sources_of_each_class(trained: Path, finished: Finished) -> None:
+    text = (finished.out / "sources.html").read_text()
     assert "<script" not in text
     assert not re.findall(r"<(?:img|script|link|iframe)[^>]*(?:src|href)=\"(?!data:)[^\"]*", text)
-    classes = true_classes(trained, tmp_path / "out")
+    classes = true_classes(trained, finished.out)
     for tag in ("rrab", "mir"):
         section = text.partition(f'<h2 id="{tag}">')[2].partition("<h2")[0]
         names = re.findall(r"<h3>([^<]+)</h3>", section)
@@ -193,13 +209,10 @@ def test_the_page_shows_the_best_sources_of_each_class(
     assert "simbad" in text and "f1_power" in text
 
 
-def test_the_page_opens_in_a_browser(
-    browser: Any, scope: Callable[..., Result], line: tuple[object, ...], tmp_path: Path
-) -> None:
+def test_the_page_opens_in_a_browser(browser: Any, finished: Finished) -> None:
     from selenium.webdriver.common.by import By
 
-    scope(*line).succeeded()
-    browser.get((tmp_path / "out/sources.html").as_uri())
+    browser.get((finished.out / "sources.html").as_uri())
     images = browser.find_elements(By.CSS_SELECTOR, ".card img")
     assert images
     for image in images:
@@ -214,14 +227,11 @@ def test_the_page_opens_in_a_browser(
 def test_a_run_resumes_at_the_first_missing_part(
     scope: Callable[..., Result],
     line: tuple[object, ...],
+    finished: Finished,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clean = scope(*line, "--json").succeeded()
     out = tmp_path / "out"
-    names = ("features.parquet", "scores.parquet", "sample.parquet", "sources.parquet")
-    expected = {name: (out / name).read_bytes() for name in names}
-    shutil.rmtree(out)
     compute, calls = batches.compute, []
 
     def failing(batch: Any, options: Any) -> Any:
@@ -241,10 +251,10 @@ def test_a_run_resumes_at_the_first_missing_part(
     monkeypatch.setattr(batches, "compute", counting)
     again = scope(*line, "--json").succeeded()
     assert len(calls) == 3, "the first of four batches is not computed again"
-    assert json.loads(again.out)["classes"] == json.loads(clean.out)["classes"]
+    assert again.json["classes"] == finished.summary["classes"]
     for name in ("scores.parquet", "sample.parquet", "sources.parquet"):
         pd.testing.assert_frame_equal(
-            pd.read_parquet(out / name), pd.read_parquet(_written(tmp_path, name, expected))
+            pd.read_parquet(out / name), pd.read_parquet(finished.out / name)
         )
     calls.clear()
     (out / "sources.html").unlink()
@@ -252,16 +262,10 @@ def test_a_run_resumes_at_the_first_missing_part(
     assert not calls and (out / "sources.html").exists()
 
 
-def _written(folder: Path, name: str, contents: dict[str, bytes]) -> Path:
-    path = folder / f"expected-{name}"
-    path.write_bytes(contents[name])
-    return path
-
-
 def test_other_options_require_force(
-    scope: Callable[..., Result], line: tuple[object, ...]
+    scope: Callable[..., Result], line: tuple[object, ...], finished: Finished, tmp_path: Path
 ) -> None:
-    scope(*line).succeeded()
+    shutil.copytree(finished.out, tmp_path / "out")
     other = (*line, "--min-cadence-minutes", "60")
     failed = scope(*other)
     assert failed.code == 2 and "different computation of features" in failed.err
