@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from astrodome import settings
 from astrodome.testing import Result, run
+from filelock import FileLock
 from services.fake_server import FakeServer
 from services.fritz import Fritz
 from ztf_scope import sky as skies
@@ -131,6 +133,32 @@ def empty_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     """No ./config.yaml and no root option from elsewhere."""
     monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
     monkeypatch.setattr(settings, "options", settings.Options())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compile the kernels in one of several test processes; the others read the cache of Numba."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    done = tmp_path_factory.getbasetemp().parent / "kernels"
+    with FileLock(f"{done}.lock"):
+        if not done.exists():
+            _compile_kernels()
+            done.touch()
+
+
+def _compile_kernels() -> None:
+    """Compute features and refine periods, which calls most of the kernels."""
+    import astrodome_ztf_scope as package
+    from astrodome_ztf_scope.features.periods import ALGORITHMS
+
+    made = package.simulate_light_curves(1, classes=["ea"], points=100, bands="gr", seed=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "options", settings.Options())
+        package.compute_features(made.epochs, algorithms=tuple(ALGORITHMS), max_frequency=1)
+        columns = [made.epochs[name] for name in ("hjd", "mag", "magerr", "filter")]
+        for source_class in ("EA", "RRab"):
+            package.refine_period(*columns, source_class=source_class, period=0.5)
 
 
 @pytest.fixture
