@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from hatchling.builders.wheel import WheelBuilder
 
 ROOT = Path(__file__).parents[2]
 UV = Path(sys.executable).with_name("uv")
@@ -228,7 +229,9 @@ def build_project(
                 f'{package.removeprefix("sdo_")} = "{package}.plugin"\n'
             )
         (Path(made) / "pyproject.toml").write_text(text)
-        return build_wheel(Path(made), folder)
+        # Without the processes of the command build, of which each starts a Python interpreter.
+        (wheel,) = WheelBuilder(made).build(directory=str(folder))
+        return Path(wheel)
 
 
 @pytest.fixture

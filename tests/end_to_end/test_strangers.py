@@ -71,19 +71,6 @@ def test_a_disabled_plugin_is_not_loaded_until_it_is_enabled(goes_alone: Environ
     assert "flares" in goes_alone.run("sdo", "goes", "--help").out
 
 
-def test_a_wheel_is_installed_and_uninstalled_with_the_plugins_command(
-    site: Environment, stranger: Build
-) -> None:
-    wheel = stranger("sdo-quote", GOOD.format(name="quote"))
-    installed = site.run("sdo", "plugins", "install", wheel)
-    assert "Installed: quote (sdo-quote 1.2.3)." in installed.err and installed.out == ""
-    assert states(site)["quote"] == ("active", "")
-    assert "Look as a third party." in commands(site)
-    assert site.run("sdo", "quote").out == "looked\n"
-    site.run("sdo", "plugins", "uninstall", "quote")
-    assert set(states(site)) == {"goes", "solar"}
-
-
 @pytest.mark.parametrize(
     ("code", "status", "reason"),
     [
