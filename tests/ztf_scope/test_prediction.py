@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xgboost
@@ -133,6 +134,14 @@ def test_several_files_become_one_in_their_order(
     assert (ids == np.concatenate(wanted)).all()
 
 
+def repeat(source: Path, target: Path, rows: int) -> None:
+    """Write a table with 1000 rows several times into one file, in row groups of 4000 rows."""
+    piece = pa.concat_tables([pq.ParquetFile(source).read()] * 4)
+    with pq.ParquetWriter(target, piece.schema, compression="zstd") as sink:
+        for _ in range(rows // len(piece)):
+            sink.write_table(piece)
+
+
 def test_a_killed_prediction_is_resumed_with_the_same_result(
     scope: Scope,
     models: Path,
@@ -141,7 +150,8 @@ def test_a_killed_prediction_is_resumed_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GIT_DIR", "none")  # a commit meanwhile would be told in one file alone
-    data = dataset(".parquet", torture(4000, 20_000), 3)
+    data = Path("data.parquet")
+    repeat(dataset(".parquet", 1000, 2), data, torture(4000, 20_000))
     command = ["predict", str(data), "--models", str(models), "--tag=e", "--batch-size=100"]
     scope(*command, "--out=clean.parquet").succeeded()
     parts = Path(".killed.parquet.parts")
@@ -201,13 +211,10 @@ def test_memory_does_not_grow_with_the_number_of_rows(
 ) -> None:
     """Peak memory of the process, over that for a quarter of the rows; and under 1 GB."""
     rows = torture(40_000, 1_000_000)
-    piece = pq.ParquetFile(dataset(".parquet", 4000, 4)).read()
     peaks = []
     for count in (rows // 4, rows):
         data = tmp_path / f"{count}.parquet"
-        with pq.ParquetWriter(data, piece.schema, compression="zstd") as sink:
-            for _ in range(count // len(piece)):
-                sink.write_table(piece)
+        repeat(dataset(".parquet", 1000, 2), data, count)
         script = (
             "import sys\n"
             "from astrodome.app import main\n"
