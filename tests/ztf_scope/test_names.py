@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from astrodome.testing import Result
-from astrodome_ztf_scope.cli.scope_ml import ALIASES, REPLACED
 from astrodome_ztf_scope.config import taxonomy_maps
 from astrodome_ztf_scope.config.loading import load_config
+from astrodome_ztf_scope.config.scope_ml_commands import ALIASES, REPLACED
 from services.fake_server import FakeServer
 from services.fritz import Fritz
 from ztf_scope.survey import TOKEN, Survey

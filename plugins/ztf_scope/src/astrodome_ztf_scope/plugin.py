@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from astrodome import CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
 
-from .cli.scope_ml import ALIASES, REPLACED
+from .config.scope_ml_commands import ALIASES, REPLACED
 
 SERVICES = {
     "kowalski": "astrodome_ztf_scope.config.services:KowalskiSettings",

@@ -1,26 +1,13 @@
-"""Aliases and replacements for the commands of scope-ml, the command line of SCoPe.
-
-The command names are listed in ``scope_ml.json``.
-"""
+"""The command that names the replacement for a command of scope-ml, the command line of SCoPe."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import typer
 from astrodome import InvalidInputError, lazy
 
-_data = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
-ALIASES: dict[str, str] = _data["aliases"]
-"""Name of the ``scope`` command for each scope-ml command that has the same options."""
-REPLACED: dict[str, tuple[str, str]] = {
-    name: (entry["command"], entry["difference"])
-    for entry in _data["replaced"]
-    for name in entry["names"]
-}
-"""Replacement and description of the difference for each scope-ml command without an alias."""
+from ..config.scope_ml_commands import REPLACED
 
 
 class ReplacedCommand(lazy.Command):

@@ -1,0 +1,19 @@
+"""Names of the commands of scope-ml, the command line of SCoPe, and what replaces them here.
+
+The names are listed in ``scope_ml_commands.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+_data = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+ALIASES: dict[str, str] = _data["aliases"]
+"""Name of the ``scope`` command for each scope-ml command that has the same options."""
+REPLACED: dict[str, tuple[str, str]] = {
+    name: (entry["command"], entry["difference"])
+    for entry in _data["replaced"]
+    for name in entry["names"]
+}
+"""Replacement and description of the difference for each scope-ml command without an alias."""
