@@ -70,14 +70,15 @@ def _commands(place: Path, effort: Effort) -> Iterator[Figure]:
         folder.mkdir()
         made = simulation.simulate(sources, points=POINTS)
         made.epochs.to_parquet(folder / "light_curves.parquet")
+        curves = made.epochs["_id"].nunique()
         command = [script("scope"), "features", "--file", "light_curves.parquet", "--out"]
         costs = [
             process([*command, f"features{turn}.parquet"], folder)
             for turn in range(effort.at_most(2).repeat)
         ]
-        rates = [sources / spent.wall for spent in costs]
-        title = f"`scope features`, {sources} sources of {POINTS} points"
-        yield alone(title, rates, "sources/s", "≥ 5")
+        rates = [curves / spent.wall for spent in costs]
+        title = f"`scope features`, {curves:,} light curves of {POINTS} points"
+        yield alone(title, rates, "light curves/s", "≥ 5")
         yield alone(f"{title}, memory", [spent.memory for spent in costs], "MB peak")
 
 

@@ -281,8 +281,10 @@ def test_invalid_usage_is_one_short_error(scope: Scope, models: Path, sources: P
 def test_evaluate_measures_the_models_on_other_stars(
     scope: Scope, models: Path, sources: Path
 ) -> None:
-    rows = scope("evaluate", sources, "--models", models, "--json").succeeded().json
-    found = {(row["tag"], row["algorithm"]): row for row in rows}
+    result = scope("evaluate", sources, "--models", models, "--json").succeeded()
+    found = {(row["tag"], row["algorithm"]): row for row in result.json}
+    scores = [row["f1"] for (_, algorithm), row in found.items() if algorithm == "xgb"]
+    assert f"Mean F1 score of {len(scores)} xgb models: {np.mean(scores):.3f}" in result.err
     assert len(found) == 5 and found["e", "xgb"]["sources"] == 1000
     assert found["e", "xgb"]["roc_auc"] > 0.9
 

@@ -216,6 +216,15 @@ def test_the_error_for_missing_feature_columns_contains_their_names(
         assert error.value.message == message
 
 
+def test_the_hint_for_missing_columns_contains_the_options_that_add_them(
+    frame: DataSet, ontological: FeatureSet
+) -> None:
+    lacking = frame.table.drop(columns=["AllWISE__w1mpro", "PS1_DR1__gMeanPSFMag", "n_ztf_alerts"])
+    with pytest.raises(AstrodomeError) as error:
+        Preparation.fit(of(lacking), ontological, None)
+    assert "scope features --crossmatch allwise,ps1 --alerts, or" in error.value.hint
+
+
 def test_the_hint_for_missing_columns_contains_another_suffix(
     sky: Callable, ontological: FeatureSet
 ) -> None:

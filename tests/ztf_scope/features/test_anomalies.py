@@ -94,3 +94,12 @@ def test_invalid_usage_is_one_short_error(
     result = scope("anomalies", *(option.format(a=tables[0]) for option in options))
     assert result.code in (1, 2) and words in result.err
     assert "Traceback" not in result.err and len(pd.read_parquet(tables[0]).columns) == 3
+
+
+def test_the_error_for_a_missing_statistic_contains_the_option_that_adds_it(
+    scope: Scope, tables: list[Path]
+) -> None:
+    table = pd.read_parquet(tables[0])
+    table.drop(columns="drw_max_z").to_parquet("plain.parquet")
+    result = scope("anomalies", "plain.parquet")
+    assert result.code == 1 and "scope features --drw" in result.err

@@ -247,3 +247,12 @@ def test_an_identifier_with_two_classes_is_an_error(scope: Scope) -> None:
     result = scope(*LINE)
     assert result.code == 1
     assert f"the identifier {table['_id'].iloc[0]} has the classes 'ea' and 'rrab'" in result.err
+
+
+def test_classes_of_other_sources_are_an_error(scope: Scope) -> None:
+    table = pd.read_csv("classes.csv")
+    table.assign(_id=table["_id"] + 500).to_csv("classes.csv", index=False)
+    result = scope(*LINE)
+    assert result.code == 1
+    assert "None of the identifiers in features.parquet occurs in classes.csv" in result.err
+    assert not list(Path().glob("refined*"))

@@ -230,7 +230,7 @@ def _candidates(place: Path) -> list[TrainedModel]:
         place = index
     if not place.exists():
         kind = "File" if place.suffix in ALGORITHMS else "Folder"
-        hint = _similar_name(place) or "Train a model first."
+        hint = _similar_name(place) or "Check the path, or train a model with scope train."
         raise errors.not_found(place, hint, kind=kind, exit_code=2)
     found = [*finished_runs(place), *find_scope_files(place)]
     return sorted(found, key=lambda model: model.finished)

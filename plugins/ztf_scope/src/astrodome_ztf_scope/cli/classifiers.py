@@ -170,7 +170,20 @@ def evaluate(
         outcome.done += 1
         rows.append({"random_state": model.random_state, **measured})
     console.show(rows, columns=MEASURED, as_json=as_json)
+    _show_mean_f1(rows)
     console.finish(outcome, "evaluated", "models")
+
+
+def _show_mean_f1(rows: list[dict[str, Any]]) -> None:
+    """Show the mean F1 score for each algorithm with several models."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row["f1"] is not None:
+            found.setdefault(row["algorithm"], []).append(row["f1"])
+    for algorithm, scores in found.items():
+        if len(scores) > 1:
+            mean = sum(scores) / len(scores)
+            console.note(f"Mean F1 score of {len(scores)} {algorithm} models: {mean:.3f}")
 
 
 def report(

@@ -79,7 +79,14 @@ def find_anomalies(
     files.check_extension(out, datasets.PARQUET)
     for path in tables:
         datasets.require_file(path)
-        datasets.require_columns([statistic, "filter"], datasets.column_names(path), path)
+        names = datasets.column_names(path)
+        if statistic == STATISTIC and STATISTIC not in names:
+            raise AstrodomeError(
+                f"{path} has no column '{STATISTIC}'.",
+                "Compute this feature with scope features --drw, or specify another feature "
+                "(--statistic).",
+            )
+        datasets.require_columns([statistic, "filter"], names, path)
         if path.resolve() == out.resolve():
             raise InvalidInputError(f"The output file {out} is also an input file.")
     known = _calibrations(tables, statistic, calibrations)

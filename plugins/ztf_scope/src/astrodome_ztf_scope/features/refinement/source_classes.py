@@ -45,6 +45,10 @@ class SourceClasses(Protocol):
         """Return the class of the source that has the given identifiers."""
         ...
 
+    def contains(self, ids: Sequence[str]) -> bool:
+        """Return whether the table contains one of the identifiers."""
+        ...
+
 
 @dataclass(frozen=True)
 class ClassLabels:
@@ -61,6 +65,10 @@ class ClassLabels:
                 max(refined, key=lambda label: (refined[label], -known.index(label)))
             )
         return ClassDecision(known[0] if known else None)
+
+    def contains(self, ids: Sequence[str]) -> bool:
+        """Return whether the table contains a label for one of the identifiers."""
+        return not self.labels.keys().isdisjoint(ids)
 
 
 @dataclass(frozen=True)
@@ -105,6 +113,10 @@ class ClassScores:
             names = ", ".join([first, *others])
             return ClassDecision(problem=f"ambiguous class: {names} have the same score {best:.4g}")
         return ClassDecision(first, best)
+
+    def contains(self, ids: Sequence[str]) -> bool:
+        """Return whether the table contains scores for one of the identifiers."""
+        return not self.rows.keys().isdisjoint(ids)
 
 
 def has_labels(path: Path, class_column: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-from astrodome import InvalidInputError
+from astrodome import AstrodomeError, InvalidInputError
 from astrodome.runs import provenance
 
 from ...catalogues import epochs
@@ -142,6 +142,11 @@ class RefinementTask:
             period_column=self.period_column,
             ranks=self.options.n_periods,
         )
+        if found and not any(decisions.contains(source.ids) for source in found):
+            raise AstrodomeError(
+                f"None of the identifiers in {features} occurs in {classes}.",
+                f"Both tables must contain the same sources in the column '{self.id_column}'.",
+            )
         first, end = (len(found) * k // self.n_chunks for k in (self.chunk, self.chunk + 1))
         return table, found[first:end]
 
