@@ -22,6 +22,7 @@ from ...config.feature_sets import FeatureSet, FeatureStats
 from ...tables import feature_provenance
 from ...tables.datasets import DataSet
 from .imputation import NeighbourImputer
+from .missing_features import how_to_add
 
 Floats = NDArray[np.float64]
 Scale = Literal["min_max", "median_std"] | None
@@ -313,26 +314,9 @@ def find(columns: Mapping[str, str], available: list[str], path: Path) -> list[s
             f"({missing[0][len(stem) :] or 'no suffix'}). To train new models with another suffix, "
             "use scope train --period-suffix."
             if close
-            else _how_to_add(missing),
+            else how_to_add(missing),
         )
     return list(columns)
-
-
-def _how_to_add(missing: Sequence[str]) -> str:
-    """Return a hint on how missing feature columns are computed, or how models can avoid them."""
-    surveys = [name for name in ("gaia", "allwise", "ps1") if _has_columns_of(name, missing)]
-    options = [f"--crossmatch {','.join(surveys)}"] if surveys else []
-    options += ["--alerts"] if {"n_ztf_alerts", "mean_ztf_alert_braai"} & set(missing) else []
-    compute = f"Compute these features with scope features {' '.join(options)}".strip()
-    return (
-        f"{compute}, or train models with a configuration (scope train --config) whose set of "
-        "features contains only the columns of the file."
-    )
-
-
-def _has_columns_of(survey: str, names: Sequence[str]) -> bool:
-    """Return whether there are columns of a survey, such as ``AllWISE__w1mpro`` of allwise."""
-    return any(name.lower().startswith(survey) and "__" in name for name in names)
 
 
 def numbers(table: pd.DataFrame, columns: Sequence[str], path: Path) -> Floats:
