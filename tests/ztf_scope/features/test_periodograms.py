@@ -53,6 +53,14 @@ def test_values_equal_the_formula(algorithm: str, torture: Callable[[int, int], 
     assert compared > 100
 
 
+@pytest.mark.parametrize("size", [3, 2000])
+def test_the_power_of_equal_magnitudes_is_zero(size: int) -> None:
+    e = RNG.uniform(0.003, 0.1, 5)
+    frequency = np.linspace(0.1, 20, size)
+    values = periodogram(RNG.uniform(0, 6, 5), np.full(5, 15.1), e, "LS", frequency)
+    assert np.array_equal(values, np.zeros(size))
+
+
 def test_fast_lomb_scargle_equals_exact_astropy() -> None:
     t = np.sort(RNG.uniform(0, 1800, 300))
     e = RNG.uniform(0.01, 0.1, 300)

@@ -179,6 +179,8 @@ def _lomb_scargle(curve: LightCurve) -> Evaluate:
     explained, total = explained_by_harmonics(curve, 1, trend=False)
 
     def evaluate(frequency: Array) -> Array:
+        if total == 0:  # All magnitudes are equal.
+            return np.zeros(len(frequency))
         position = lomb_scargle.grid_positions(frequency)
         if position is not None:
             return lomb_scargle.power(curve, frequency, position)

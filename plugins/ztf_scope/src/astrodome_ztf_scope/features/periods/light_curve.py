@@ -35,7 +35,9 @@ class LightCurve:
 
     @cached_property
     def residual(self) -> Array:
-        """Magnitudes minus their weighted mean."""
+        """Magnitudes minus their weighted mean, without rounding errors if they are all equal."""
+        if len(self.mag) and np.ptp(self.mag) == 0:
+            return np.zeros_like(self.mag)
         difference: Array = self.mag - (self.weight * self.mag).sum()
         return difference
 
