@@ -36,6 +36,13 @@ class AstrodomeError(Exception):
         return _rebuild, (self.message, self.hint, self.exit_code)
 
 
+class InputWarning(UserWarning):
+    """A problem in the input that affects the result.
+
+    Commands always print these warnings, in contrast to other warnings from libraries.
+    """
+
+
 class InvalidInputError(AstrodomeError):
     """An invalid argument, option or input file, for which a command exits with status 2."""
 

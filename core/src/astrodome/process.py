@@ -99,8 +99,13 @@ def route_messages(verbose: bool = False, debug: bool = False) -> None:
         warnings.showwarning = _show if verbose else _hide
 
 
-def _hide(*args: Any, **kwargs: Any) -> None:
-    """Discard a warning."""
+def _hide(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Discard a warning unless it is about the input."""
+    from . import console
+    from .errors import InputWarning
+
+    if issubclass(category, InputWarning):
+        console.warn(" ".join(str(message).split()))
 
 
 def _show(

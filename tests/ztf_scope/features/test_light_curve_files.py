@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from astrodome import AstrodomeError
+from astrodome import AstrodomeError, InvalidInputError
+from astrodome.errors import InputWarning
+from astrodome.testing import Result
 from astrodome_ztf_scope.catalogues import epochs
 from astrodome_ztf_scope.features.extraction import partitioning
 
@@ -204,3 +207,31 @@ def test_folders_are_searched_and_must_contain_tables(tmp_path: Path) -> None:
     for path in (tmp_path / "empty", tmp_path / "absent.parquet"):
         with pytest.raises(AstrodomeError, match="not found"):
             epochs.light_curve_files([path])
+
+
+@pytest.mark.parametrize("lists", [False, True])
+def test_times_that_are_rounded_to_hours_are_an_error_and_to_minutes_a_warning(
+    lists: bool, tmp_path: Path, scope: Callable[..., Result]
+) -> None:
+    frame = grouped(table()) if lists else table()
+    path = tmp_path / "rounded.parquet"
+
+    def write(name: str, zero: float) -> None:
+        def rounded(times: object) -> object:
+            return np.asarray(times - np.float64(zero), np.float32)  # type: ignore[operator]
+
+        times = [rounded(np.array(t)) for t in frame["hjd"]] if lists else rounded(frame["hjd"])
+        frame.drop(columns="hjd").assign(**{name: times}).to_parquet(path)
+
+    write("hjd", 0)
+    with pytest.raises(InvalidInputError, match=r"'hjd' have the type float32.* of 0\.25 d"):
+        read(path)
+    write("hmjd", 2_400_000.5)
+    with pytest.warns(InputWarning, match=r"'hmjd' have the type float32.* of 0\.0039 d") as found:
+        read(path)
+    assert len(found) == 1
+    line = ("features", "--file", path, "--algorithms=LS", "--max-freq=1", "--min-points=3")
+    shown = scope(*line, "--out", tmp_path / "features.parquet")
+    assert "Warning: " in shown.err and "of 0.0039 d. Periods of less than" in shown.err
+    write("hjd", 2_458_000)  # Relative to a recent date, float32 is accurate.
+    read(path)

@@ -8,11 +8,15 @@ and ``qid``, with one row per epoch.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from astrodome import InvalidInputError, errors
 
 from .light_curves import ALIASES
 
@@ -25,6 +29,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Alternative column names in the public data releases, keyed by the name in Kowalski."""
 TIMES = ("hjd", "hmjd", "mjd")
+ACCURATE_TIME_STEP, MAX_TIME_STEP = 1e-3, 0.05
+"""Differences between adjacent values of the type of the times, in days, above which a warning is
+issued, and an error is raised."""
 NESTED = "lightcurve"
 """Column in HATS catalogues that contains the epochs as a struct of lists."""
 
@@ -80,6 +87,32 @@ def has_row_per_epoch(schema: pa.Schema) -> bool:
     scalars = {field.name for field in schema if not pa.types.is_nested(field.type)}
     magnitude = {"mag", *ALIASES["mag"]}
     return bool(scalars.intersection(TIMES)) and bool(scalars & magnitude)
+
+
+def check_times(table: pa.Table, origin: Path | str) -> None:
+    """Warn if the type of the times rounds them to minutes, as float32 does for MJD.
+
+    ``table`` has the column ``hjd`` or ``hmjd``, with single values or lists. ``origin`` is the
+    name of the table. Raises InvalidInputError if they are rounded to hours, as float32 does for
+    JD.
+    """
+    name = next(name for name in TIMES if name in table.column_names)
+    values = table[name]
+    if _is_list(values.type):
+        values = pc.list_flatten(values)
+    if values.type not in (pa.float16(), pa.float32()):
+        return
+    times = np.abs(values.drop_null().to_numpy())
+    step = float(np.spacing(times.max(initial=0.0, where=np.isfinite(times))))
+    text = (
+        f"{origin}: the times in column '{name}' have the type float{values.type.bit_width}, which "
+        f"rounds them to multiples of {step:.2g} d."
+    )
+    if step > MAX_TIME_STEP:
+        raise InvalidInputError(text, "Store the original times as float64.")
+    if step > ACCURATE_TIME_STEP:
+        advice = "Periods of less than a few hours are unreliable. Store the times as float64."
+        warnings.warn(f"{text} {advice}", errors.InputWarning, stacklevel=2)
 
 
 def per_light_curve(epochs: pa.Table) -> pa.Table:

@@ -89,6 +89,7 @@ def normalize(table: pa.Table, origin: Path | str) -> pa.Table:
     if column_layouts.NESTED in table.column_names:
         table = column_layouts.flat(table)
     _require(table.column_names, origin, table.column_names)
+    column_layouts.check_times(table, origin)
     table = _exploded(table, origin)
     key = next(name for name in IDS if name in table.column_names)
     known = column_layouts.columns(table.schema, key)

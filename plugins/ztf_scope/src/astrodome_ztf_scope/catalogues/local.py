@@ -114,6 +114,7 @@ class LocalCatalogue:
         known = column_layouts.columns(source.schema, _key(source.schema, path))
         selected = filters.expression({"_id": {"$in": list(ids)}}, known, path)
         table = column_layouts.flat(source.to_table(filter=selected))
+        column_layouts.check_times(table, path)
         table = identifiers.normalize(table, identifiers.ValueOrigin(path))
         return light_curves.epoch_table(identifiers.to_pandas(table), str(path))
 
