@@ -155,7 +155,7 @@ def test_tables_without_rows_are_written_in_every_format(
     assert done["rows"] == done["found"] == 0
     for name in ("file", "long"):
         left = scope("vet", "-file", done[name], "--label", "bogus", "--no-browser")
-        assert left.code == 1 and left.err == f"Error: {done[name]} has no rows.\n"
+        assert left.code == 2 and left.err == f"Error: {done[name]} has no rows.\n"
 
 
 def test_an_interrupted_listing_keeps_its_pages_and_can_be_continued(

@@ -154,7 +154,7 @@ def test_the_sample_can_be_vetted_and_uploaded(
 ) -> None:
     curves, sample = trained / "survey/light_curves.parquet", finished.out / "sample.parquet"
     assert f"scope vet --file {sample} --light-curves {curves}\n" in finished.messages
-    assert "-taxonomy_map XGB_AL_mapper" in finished.messages
+    assert "-taxonomy_map XGB_AL_mapper --p-threshold 0.5 --dry-run" in finished.messages
     rows = candidates.read(sample).rows
     assert rows and all(row.name.startswith("ZTFJ") and "rrab" in row.scores for row in rows)
     marshal = surveys.local_marshal(str(tmp_path / "m.db"), 500, classes=("variable", "RRab"))
@@ -207,6 +207,10 @@ def test_the_page_shows_the_best_sources_of_each_class(trained: Path, finished: 
         assert 1 <= len(names) <= 2 and classes[names[0]] == {tag}
         assert section.count("data:image/png;base64,") == len(names)
     assert "simbad" in text and "f1_power" in text
+    header = text.partition("<header>")[2].partition("<dl")[0]
+    assert f"<h1>Classified sources: {finished.out.name}</h1>" in header
+    assert "Light curves: light_curves.parquet · " in header
+    assert re.search(rf"Models: xgb in {trained / 'models'}\S* · \d{{4}}-\d\d-\d\d ", header)
 
 
 def test_the_page_opens_in_a_browser(browser: Any, finished: Finished) -> None:
@@ -269,7 +273,8 @@ def test_other_options_require_force(
     other = (*line, "--min-cadence-minutes", "60")
     failed = scope(*other)
     assert failed.code == 2 and "different computation of features" in failed.err
-    scope(*other, "--force").succeeded()
+    done = scope(*other, "--force", "--p-threshold", "0.45").succeeded()
+    assert "--p-threshold 0.45 --dry-run" in done.err
 
 
 def test_sources_are_selected_by_position_or_identifier(
@@ -311,7 +316,7 @@ def test_missing_input_and_unusable_light_curves_are_errors(
     failed = scope("run", "missing.csv", "--catalogue", f"local:{trained / 'survey'}", *models)
     assert failed.code == 2 and "File not found: missing.csv" in failed.err
     failed = scope(*line, "--min-points", "5000")
-    assert failed.code == 1 and "No light curve has enough epochs." in failed.err
+    assert failed.code == 2 and "No light curve can be used: 24 skipped." in failed.err
     assert (tmp_path / "out/features.skipped.csv").exists()
     failed = scope("run", "--file", trained / "survey", "--path-models", tmp_path)
     assert failed.code != 0 and "Traceback" not in failed.err

@@ -158,6 +158,33 @@ def test_light_curves_that_cannot_be_used_are_named(
     assert len(pd.read_parquet("features.parquet")) == 38
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_input_without_usable_light_curves_is_an_error_and_leaves_no_table(
+    kind: str, scope: Scope, simulated: scope_api.Simulation
+) -> None:
+    frame = simulated.epochs.copy()
+    frame.loc[frame["_id"] == frame["_id"].iloc[0], "catflags"] = 1
+    short, empty = Path(f"short.{kind}"), Path(f"empty.{kind}")
+    scope_api.write_table(short, frame.groupby("_id").head(9))
+    scope_api.write_table(empty, frame.head(0))
+    failed = scope("features", "--file", short, *QUICK, "--json")
+    assert failed.code == 2 and not failed.out
+    assert "Error: No light curve can be used: 40 skipped." in failed.err
+    assert "Too few epochs (40, for example" in failed.err and "9 flagged" in failed.err
+    assert "--min-points" in failed.err and "listed in features.skipped.csv" in failed.err
+    assert len(pd.read_csv("features.skipped.csv")) == 40
+    failed = scope("features", "--file", empty, *QUICK)
+    assert failed.code == 2 and "No light curves found." in failed.err
+    assert "Hint: The input has no rows. Expected one row per epoch" in failed.err
+    assert not Path("features.parquet").exists() and not list(Path().glob(".*.parts/*.parquet"))
+    scope("features", "--file", short, *QUICK, "--min-points=1").succeeded()
+    scope_api.write_table(short, frame.groupby("_id").head(5))
+    done = digest("features.parquet"), digest("features.skipped.csv")
+    failed = scope("features", "--file", short, *QUICK, "--force")
+    assert failed.code == 2 and "skipped.csv" not in failed.err
+    assert (digest("features.parquet"), digest("features.skipped.csv")) == done
+
+
 def test_a_failure_is_named_and_does_not_stop_the_others(
     scope: Scope, light_curves: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,6 +135,15 @@ def test_a_whole_field_skips_quadrants_without_sources(
     assert not [query for query in asked if "data" in query.get("projection", {})]
 
 
+def test_a_field_whose_light_curves_are_all_too_short_is_an_error(
+    scope: Scope, kowalski: FakeServer
+) -> None:
+    line = ("features", "--field=487", "--whole-field", "--minobs=1", *QUICK)
+    failed = scope(*line, "--min-points=500", "--json")
+    assert failed.code == 2 and "No light curve can be used: 16 skipped." in failed.err
+    assert [path.name.partition(".")[2] for path in WHOLE.iterdir()] == ["skipped.csv"] * 2
+
+
 def test_a_list_of_identifiers_selects_light_curves(
     scope: Scope, kowalski: FakeServer, documents: list[dict[str, Any]]
 ) -> None:
@@ -242,9 +251,10 @@ def test_a_local_catalogue_gives_the_same_table(
 @pytest.mark.parametrize(
     ("options", "code", "words"),
     [
-        (("--field=488", "--ccd=2", "--quad=3"), 1, "No light curves found"),
+        (("--field=488", "--ccd=2", "--quad=3"), 2, "No light curves found"),
         (("--field=487", "--ccd=2"), 2, "No quadrant specified"),
-        (("--ids=none.csv",), 1, "not found in the catalogue kowalski"),
+        (("--field=488", "--whole-field"), 2, "No light curves found"),
+        (("--ids=none.csv",), 2, "not found in the catalogue kowalski"),
         (("--ids=wrong.csv",), 2, "has no column _id or ztf_id"),
         (("--positions=wrong.csv",), 2, "has no columns ra and dec"),
         (("--field=487", "--ccd=17", "--quad=1"), 2, "Invalid --ccd '17'"),

@@ -62,7 +62,7 @@ def in_files(paths: Sequence[Path], source: str, radius: float) -> pa.Table:
         ra, dec = (curves[name].to_numpy() for name in ("ra", "dec"))
         curves = curves.filter(pa.array(positions.separations(*place, ra, dec) <= radius))
     if not len(curves):
-        raise _not_found(source, ", ".join(map(str, paths)), radius)
+        raise _not_found(source, ", ".join(map(str, paths)), radius, _first_identifier(paths))
     return curves
 
 
@@ -109,6 +109,12 @@ def _tables(paths: Sequence[Path]) -> Iterator[pa.Table]:
         yield from epochs.read(path)
 
 
-def _not_found(source: str, origin: str, radius: float) -> AstrodomeError:
+def _first_identifier(paths: Sequence[Path]) -> str:
+    """Return a hint with the first identifier in the files."""
+    first = next((table["_id"][0] for table in _tables(paths) if len(table)), None)
+    return "There are no rows." if first is None else f"The first identifier is {first}."
+
+
+def _not_found(source: str, origin: str, radius: float, hint: str = "") -> AstrodomeError:
     where = f"within {radius:g} arcsec of {source}" if "," in source else f"with the id {source}"
-    return AstrodomeError(f"No light curve found {where} in {origin}.")
+    return AstrodomeError(f"No light curve found {where} in {origin}.", hint)

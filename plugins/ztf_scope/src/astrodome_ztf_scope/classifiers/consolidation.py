@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-from astrodome import AstrodomeError, InvalidInputError
+from astrodome import InvalidInputError
 from numpy.typing import NDArray
 
 from ..catalogues import positions
@@ -116,7 +116,7 @@ def consolidate_predictions(
         raise InvalidInputError(f"Invalid radius {radius:g}: expected a number greater than 0.")
     given, columns = score_tables.read(predictions, algorithm)
     if given.empty:
-        raise AstrodomeError("The predictions have no rows.")
+        raise InvalidInputError("The predictions have no rows.")
     key = [name for name in ("_id", "filter") if name in given]
     rows = _sorted_by_id(given[given["_id"].isna() | ~given.duplicated(key)])
     duplicates = len(given) - len(rows)

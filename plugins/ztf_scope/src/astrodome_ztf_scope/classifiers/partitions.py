@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError, compute
+from astrodome import AstrodomeError, InvalidInputError, compute
 from astrodome.runs import provenance
 
 from ..tables import datasets, parts
@@ -163,7 +163,7 @@ def join(folder: Path, out: Path, task: PredictionTask) -> None:
     """
     paths = sorted(folder.glob("*.parquet"))
     if not paths:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"The input files have no rows: {', '.join(map(str, task.files))}.",
             "Specify at least one file that contains sources.",
         )

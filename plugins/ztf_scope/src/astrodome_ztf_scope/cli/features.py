@@ -214,7 +214,8 @@ def features(
     computation, run the same command again.
     """
     from ..features.extraction.extraction import write_features
-    from ..features.extraction.results import NoLightCurvesError
+    from ..features.extraction.results import FeaturesResult, require_rows
+    from ..features.extraction.unusable import NoLightCurvesError
 
     options = feature_options(light_curves.radius_arcsec, search, cleaning, values)
     if quadrants.minobs is None:
@@ -237,16 +238,19 @@ def features(
                     start=bar.set_total,
                     advance=bar.advance,
                 )
-            except NoLightCurvesError:
+            except NoLightCurvesError as error:
                 if len(tables) == 1:
                     raise
-                continue  # The field has quadrants without light curves.
+                # Some quadrants of the field have no light curves.
+                found = FeaturesResult(table.target, 0, error.problems)
             except AstrodomeError as error:
                 if table == tables[0]:  # The reason affects all quadrants, for example a token.
                     raise
                 outcome.failed.append((table.name, reason(error)))
                 continue
         results.append(found)
+    if not outcome.failed:
+        require_rows(results)
     _show(results, outcome, as_json)
 
 
@@ -333,14 +337,9 @@ def _show(results: list[FeaturesResult], outcome: compute.Outcome, as_json: bool
     for found in results:
         status = found.problems["status"].tolist()
         skipped, failed = status.count("skipped"), status.count("failed")
-        rows.append(
-            {
-                "out": str(found.path),
-                "light_curves": found.rows,
-                "skipped": skipped,
-                "failed": failed,
-            }
-        )
+        if found.rows:  # Otherwise, no file was written.
+            counts = {"light_curves": found.rows, "skipped": skipped, "failed": failed}
+            rows.append({"out": str(found.path), **counts})
         outcome.done += found.rows
         outcome.skipped += skipped
         wrong = found.problems[found.problems["status"] == "failed"]

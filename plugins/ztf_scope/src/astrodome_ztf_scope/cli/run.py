@@ -76,7 +76,7 @@ class RunInput(OptionGroup, panel=LIGHT_CURVES):
 
         table = selection.read_identifiers(path)
         if any(name in table for name in IDS):
-            return selection.by_identifier(named, table)
+            return selection.by_identifier(named, table, path)
         return selection.by_position(named, table, self.radius_arcsec, path)
 
 
@@ -156,12 +156,14 @@ def run(
     else:
         console.show(found.sample.counts)
         console.note(", ".join(f"{name.replace('_', ' ')}: {n}" for name, n in summary.items()))
-        _hints(found, models, light_curves)
+        _hints(found, models, light_curves, page.threshold)
     if (found.features.problems["status"] == "failed").any():
         raise SystemExit(1)
 
 
-def _hints(found: PipelineResult, models: Sequence[TrainedModel], origin: RunInput) -> None:
+def _hints(
+    found: PipelineResult, models: Sequence[TrainedModel], origin: RunInput, threshold: float
+) -> None:
     """Print the skipped light curves, the missing scores, and the commands for the next steps."""
     if len(found.features.problems):
         console.note(f"Skipped light curves are listed in {found.features.problems_path}.")
@@ -177,5 +179,5 @@ def _hints(found: PipelineResult, models: Sequence[TrainedModel], origin: RunInp
     )
     console.note(
         f"Upload them: scope upload-classification -file {sample} -group_ids ID "
-        f"-classification read -taxonomy_map {mapping} --p-threshold 0.9 --dry-run"
+        f"-classification read -taxonomy_map {mapping} --p-threshold {threshold:g} --dry-run"
     )

@@ -235,6 +235,11 @@ def select_sample(
         console.show(sample.counts)
         console.note(", ".join(f"{name.replace('_', ' ')}: {n}" for name, n in summary.items()))
     _warn(found)
+    if sample.table.empty:
+        console.warn(
+            f"No source has a score of at least {options.threshold:g} in any class.",
+            "Decrease the minimum score (--p-threshold).",
+        )
     if paths and len(sample.table):
         console.note(f"Inspect the sample: scope vet --file {paths[samples.SAMPLE]}")
 

@@ -79,6 +79,9 @@ class CleaningOptions:
                 )
 
 
+TOO_FEW_EPOCHS = "Too few epochs"
+
+
 class TooFewEpochsError(AstrodomeError):
     """A light curve has fewer epochs after cleaning than the minimum."""
 
@@ -129,7 +132,7 @@ def clean(
     kept: NDArray[np.intp] = order[status[order] == EpochStatus.KEPT]
     if len(kept) < options.min_points:
         raise TooFewEpochsError(
-            f"Too few epochs: {len(kept)} of {len(status)} remain, at least "
+            f"{TOO_FEW_EPOCHS}: {len(kept)} of {len(status)} remain, at least "
             f"{options.min_points} are required (removed: {_removed(status)}).",
             "Decrease the minimum number of points.",
         )

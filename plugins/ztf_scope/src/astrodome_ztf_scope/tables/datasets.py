@@ -301,7 +301,7 @@ def _with_images(table: pa.Table, path: Path, first: int) -> Block:
 
 def _join(path: Path, blocks: list[Block]) -> Block:
     if not blocks:
-        raise AstrodomeError(f"{path} has no rows.")
+        raise InvalidInputError(f"{path} has no rows.")
     if len(blocks) == 1:
         return blocks[0]
     schema = identifiers.unify_schemas([table.schema for table, _ in blocks])

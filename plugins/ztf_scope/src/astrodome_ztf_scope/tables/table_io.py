@@ -62,7 +62,7 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     if file.suffix.lower() == ".csv":
         table = spreadsheets.original_table(table)
     if table.empty:
-        raise AstrodomeError(f"{file} has no rows.")
+        raise InvalidInputError(f"{file} has no rows.")
     if "obj_id" in table:
         table["obj_id"] = identifiers.texts(table["obj_id"])
     return table

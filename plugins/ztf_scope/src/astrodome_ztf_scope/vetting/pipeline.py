@@ -5,6 +5,7 @@ Every step writes a file, so that an interrupted run resumes at the first missin
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from astrodome import AstrodomeError, InvalidInputError
+from astrodome import InvalidInputError
 
 from ..catalogues import epochs, source_light_curves
 from ..classifiers import consolidation, prediction, samples
@@ -185,11 +186,6 @@ def classify_light_curves(
             start=bar.set_total,
             advance=bar.advance,
         )
-    if not features.rows:
-        raise AstrodomeError(
-            "No light curve has enough epochs.",
-            f"The reasons are listed in {features.problems_path}.",
-        )
     several = len({model.algorithm for model in models}) > 1
     with track("Scoring", "light curves") as bar:
         bar.set_total(features.rows)
@@ -217,7 +213,8 @@ def classify_light_curves(
     paths = samples.write_sample(folder, sample, sources, about, everything=True)
     paths |= {"features": features.path, "scores": scores.path, "page": folder / PAGE}
     curves = partial(_epochs, source, options=options.features)
-    _write_page(paths["page"], features, sources, sample, curves)
+    described = {"Light curves": source.describe(), "Models": _describe(models)}
+    _write_page(paths["page"], described, features, sources, sample, curves)
     return PipelineResult(features, scores, sources, sample, paths)
 
 
@@ -227,14 +224,24 @@ def _page_options(options: SampleOptions, models: Sequence[TrainedModel]) -> Sam
     return SampleOptions(options.per_class, options.threshold, options.top, tags, options.seed)
 
 
+def _describe(models: Sequence[TrainedModel]) -> str:
+    """Return the algorithms of the models, and the folder that contains all models."""
+    algorithms = sorted({model.algorithm for model in models})
+    return f"{', '.join(algorithms)} in {os.path.commonpath([model.path for model in models])}"
+
+
 def _write_page(
     path: Path,
+    about: Mapping[str, str],
     features: FeaturesResult,
     sources: ConsolidatedPredictions,
     sample: Sample,
     read: Reader,
 ) -> None:
-    """Write the page. ``read`` returns the light curves with the given identifiers."""
+    """Write the page. ``read`` returns the light curves with the given identifiers.
+
+    ``about`` describes the input.
+    """
     cards = _cards(features.path, sources, sample, read)
     classes = {}
     for record in sample.counts:
@@ -248,7 +255,8 @@ def _write_page(
         "sources": len(sources.table),
         "sources shown": len(sample.table),
     }
-    source_page.write(path, path.resolve().parent.name, classes, facts, sample.counts)
+    title = f"Classified sources: {path.resolve().parent.name}"
+    source_page.write(path, title, about, classes, facts, sample.counts)
 
 
 def _cards(

@@ -65,6 +65,7 @@ class SourceCard:
 def write(
     path: Path,
     title: str,
+    about: Mapping[str, str],
     classes: Mapping[str, Sequence[SourceCard]],
     facts: Mapping[str, Any],
     counts: Sequence[Mapping[str, Any]],
@@ -77,6 +78,8 @@ def write(
         HTML file to write.
     title
         Title of the page.
+    about
+        Descriptions of the light curves and the models, which are shown below the title.
     classes
         Sources of each class, with the highest score first, keyed by the tag of the class.
     facts
@@ -88,6 +91,7 @@ def write(
     template = appearance.environment("astrodome_ztf_scope.vetting").get_template(FILE)
     page = template.render(
         title=title,
+        about=about,
         classes=classes,
         facts=facts,
         counts=counts,

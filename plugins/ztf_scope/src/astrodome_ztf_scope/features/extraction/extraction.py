@@ -26,7 +26,8 @@ from . import batches, bright_stars, crossmatch, results
 from .batches import Batch
 from .inputs import FileInput, LightCurveInput, NamedCatalogue, PreparedInput, TableInput
 from .options import FeatureOptions
-from .results import FeaturesResult, NoLightCurvesError
+from .results import FeaturesResult
+from .unusable import NoLightCurvesError
 
 logger = logging.getLogger(__name__)
 LightCurves: TypeAlias = (
@@ -70,7 +71,8 @@ def compute_features(
     Raises
     ------
     AstrodomeError
-        If a required column is missing, or if an option is invalid.
+        If a required column is missing, if no light curve can be used, or if an option is
+        invalid.
 
     Examples
     --------
@@ -142,7 +144,7 @@ def write_features(
     Raises
     ------
     AstrodomeError
-        If there is no light curve, if a required column is missing, or if ``out`` contains the
+        If no light curve can be used, if a required column is missing, or if ``out`` contains the
         result of a different computation.
 
     Examples
@@ -170,10 +172,6 @@ def write_features(
     # Light curves are processed in parallel, and threads in BLAS would slow down their small fits.
     with parts.folder(target, digest) as folder, threadpool_limits(1, "blas"):
         prepared = source.prepare(folder)
-        if not prepared.light_curves:
-            shutil.rmtree(folder)
-            reasons = "; ".join(f"{one.name}: {one.reason}" for one in prepared.skipped[:3])
-            raise NoLightCurvesError("No light curves found.", reasons and f"Skipped: {reasons}.")
         start(prepared.light_curves)
         read = partial(_read_chunk, prepared, options, catalogue.catalogue)
         tasks = _missing_batches(folder.resolve(), prepared.chunks, read, advance)
@@ -188,7 +186,11 @@ def write_features(
                 )
             parts.write(folder / done.item.name, done.value)
             advance(len(done.value))
-        results.join(folder, target, prepared, options, digest)
+        try:
+            results.join(folder, target, prepared, options, digest)
+        except NoLightCurvesError:
+            shutil.rmtree(folder)
+            raise
     return results.read(target)
 
 

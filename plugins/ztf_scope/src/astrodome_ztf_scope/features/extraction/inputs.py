@@ -23,6 +23,8 @@ from . import partitioning
 
 CHUNK = 128
 """Number of light curves in a chunk."""
+NAMES = 3
+"""Maximum number of files that are named in a description."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class PreparedInput:
         Items in the input that do not have a light curve.
     flagged : bool
         Whether the epochs have quality flags.
+    expected : str
+        Hint for the error message if there are no light curves.
     """
 
     light_curves: int
@@ -64,6 +68,7 @@ class PreparedInput:
     read_chunk: Callable[[int], pa.Table]
     skipped: tuple[SkippedLightCurve, ...] = ()
     flagged: bool = True
+    expected: str = ""
 
 
 class LightCurveInput(Protocol):
@@ -71,6 +76,10 @@ class LightCurveInput(Protocol):
 
     def identity(self) -> dict[str, Any]:
         """Return a description that changes if the light curves change, for the digest."""
+        ...
+
+    def describe(self) -> str:
+        """Return a short description for a page, for example the names of the files."""
         ...
 
     def prepare(self, folder: Path) -> PreparedInput:
@@ -87,6 +96,11 @@ class FileInput:
     def identity(self) -> dict[str, Any]:
         state = [(path, path.stat()) for path in self.paths]
         return {"files": [(str(p.resolve()), s.st_size, s.st_mtime_ns) for p, s in state]}
+
+    def describe(self) -> str:
+        names = [path.name for path in self.paths]
+        more = f" and {len(names) - NAMES} more files" if len(names) > NAMES else ""
+        return ", ".join(names[:NAMES]) + more
 
     def prepare(self, folder: Path) -> PreparedInput:
         ready = folder / "input.json"
@@ -107,6 +121,9 @@ class TableInput:
     def identity(self) -> dict[str, Any]:
         hashes = pd.util.hash_pandas_object(self._epochs().to_pandas(), index=False)
         return {"table": hashlib.sha256(hashes.to_numpy().tobytes()).hexdigest()}
+
+    def describe(self) -> str:
+        return "table in memory"
 
     def prepare(self, folder: Path) -> PreparedInput:
         found = self._epochs()
@@ -141,19 +158,29 @@ class CatalogueInput:
         :data:`.epochs.SOURCE` replace the values in the light curves. Other columns are added.
     missing : tuple of SkippedLightCurve
         Requested sources for which no light curve was found.
+    origin : str
+        Name of the table with the requested sources, if there is one.
     """
 
     named: NamedCatalogue
     sources: pd.DataFrame
     missing: tuple[SkippedLightCurve, ...] = ()
+    origin: str = ""
 
     def identity(self) -> dict[str, Any]:
         ids = "\n".join(map(str, self.sources["_id"]))
         return {"catalogue": self.named.name, "sources": hashlib.sha256(ids.encode()).hexdigest()}
 
+    def describe(self) -> str:
+        catalogue = f"catalogue {self.named.name}"
+        return f"{self.origin}, {catalogue}" if self.origin else catalogue
+
     def prepare(self, folder: Path) -> PreparedInput:
         count = len(self.sources)
-        return PreparedInput(count, -(-count // CHUNK), self._chunk, self.missing)
+        expected = f"The catalogue {self.named.name} contains no light curves in the selection."
+        return PreparedInput(
+            count, -(-count // CHUNK), self._chunk, self.missing, expected=expected
+        )
 
     def _chunk(self, number: int) -> pa.Table:
         known = self.sources.iloc[number * CHUNK : (number + 1) * CHUNK]
@@ -199,4 +226,6 @@ def _prepared(folder: Path, summary: partitioning.PartitionSummary) -> PreparedI
         read_chunk=lambda number: partitioning.read_chunk(folder, summary, number, CHUNK),
         skipped=tuple(skipped),
         flagged=summary.flagged,
+        expected="The input has no rows. Expected one row per epoch, or one row per light curve "
+        "with lists of values, in the columns _id, hjd (or hmjd), mag and magerr.",
     )

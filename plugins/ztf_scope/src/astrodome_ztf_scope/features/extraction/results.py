@@ -11,21 +11,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from astrodome import AstrodomeError
 from astrodome.runs import provenance
 
 from ...tables import feature_provenance, identifiers, parts, table_io
 from . import batches
 from .inputs import PreparedInput, SkippedLightCurve
 from .options import FeatureOptions
+from .unusable import NoLightCurvesError
 
 VERSIONS = ("astrodome-ztf-scope", "numpy", "scipy", "numba", "nifty-ls")
 """Distributions whose versions are stored in the metadata of a feature table."""
 PROBLEM_COLUMNS = ("_id", "filter", batches.STATUS, batches.REASON)
-
-
-class NoLightCurvesError(AstrodomeError):
-    """The input contains no light curve."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +61,30 @@ def problems_path(target: Path) -> Path:
     return target.with_suffix(".skipped.csv")
 
 
+def require_rows(results: Sequence[FeaturesResult]) -> None:
+    """Raise NoLightCurvesError if none of several feature tables has a row."""
+    if not any(found.rows for found in results):
+        problems = pd.concat([found.problems for found in results], ignore_index=True)
+        listed = problems_path(results[0].path).with_name("*.skipped.csv")
+        raise NoLightCurvesError(problems, listed, "The field contains no light curves.")
+
+
 def join(
     folder: Path, target: Path, prepared: PreparedInput, options: FeatureOptions, digest: str
 ) -> None:
-    """Merge the batches into the feature table, and list the light curves without features."""
+    """Merge the batches into the feature table, and list the light curves without features.
+
+    If there are no features, only the list is written, unless there is an existing table to which
+    it does not belong. Raises NoLightCurvesError in this case.
+    """
     paths = sorted(folder.glob("features-*.parquet"))
+    problems, listed = _problems(prepared.skipped, paths), problems_path(target)
+    rows = sum(pq.read_metadata(path).num_rows for path in paths)
+    if len(problems) == rows + len(prepared.skipped):
+        if target.exists():
+            raise NoLightCurvesError(problems, None, prepared.expected)
+        _write_problems(listed, problems)
+        raise NoLightCurvesError(problems, listed, prepared.expected)
     common = parts.common_schema(paths)
     # If all light curves in a batch are skipped, the batch has no feature columns.
     longest = max((pq.read_schema(path) for path in paths), key=len)
@@ -82,7 +97,7 @@ def join(
     state = {"digest": digest, "flagged": prepared.flagged}
     metadata = {parts.PROVENANCE: json.dumps(state).encode()}
     metadata |= feature_provenance.metadata(about)
-    _write_problems(problems_path(target), prepared.skipped, paths)
+    _write_problems(listed, problems)
     parts.join(paths, target, schema, metadata, _computed)
 
 
@@ -91,10 +106,8 @@ def _computed(path: Path) -> pa.Table:
     return table.filter(pc.is_null(table[batches.STATUS]))
 
 
-def _write_problems(
-    target: Path, skipped: Sequence[SkippedLightCurve], paths: Sequence[Path]
-) -> None:
-    """Write the light curves without features to a CSV file, or delete an existing file."""
+def _problems(skipped: Sequence[SkippedLightCurve], paths: Sequence[Path]) -> pd.DataFrame:
+    """Return the light curves without features."""
     rows = [
         {
             "_id": one.name,
@@ -108,10 +121,16 @@ def _write_problems(
         table = pq.read_table(path, columns=list(PROBLEM_COLUMNS))
         rows += table.filter(pc.is_valid(table[batches.STATUS])).to_pylist()
     if not rows:
+        return pd.DataFrame({name: [] for name in PROBLEM_COLUMNS})
+    return identifiers.from_records([{**row, "_id": str(row["_id"])} for row in rows])
+
+
+def _write_problems(target: Path, problems: pd.DataFrame) -> None:
+    """Write the light curves without features to a CSV file, or delete an existing file."""
+    if len(problems):
+        table_io.write_table(target, problems)
+    else:
         target.unlink(missing_ok=True)
-        return
-    table = identifiers.from_records([{**row, "_id": str(row["_id"])} for row in rows])
-    table_io.write_table(target, table)
 
 
 def read(target: Path, *, existing: bool = False) -> FeaturesResult:

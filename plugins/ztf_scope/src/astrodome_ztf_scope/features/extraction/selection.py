@@ -34,10 +34,12 @@ def in_quadrant(named: NamedCatalogue, query: FieldQuery, ccd: int, quad: int) -
     return CatalogueInput(named, _sorted(rows))
 
 
-def by_identifier(named: NamedCatalogue, table: pd.DataFrame) -> CatalogueInput:
+def by_identifier(
+    named: NamedCatalogue, table: pd.DataFrame, origin: object = ""
+) -> CatalogueInput:
     """Select light curves by their identifiers, which are in one of the columns ``epochs.IDS``.
 
-    A column ``obj_id`` is added to the feature table.
+    A column ``obj_id`` is added to the feature table. ``origin`` is the name of the table.
     """
     column = next((name for name in epochs.IDS if name in table), None)
     if column is None:
@@ -54,7 +56,7 @@ def by_identifier(named: NamedCatalogue, table: pd.DataFrame) -> CatalogueInput:
     missing = set(wanted) - {row["_id"] for row in rows}
     reason = f"not found in the catalogue {named.name}"
     skipped = [SkippedLightCurve(str(name), None, reason) for name in wanted if name in missing]
-    return CatalogueInput(named, _sorted(rows), tuple(skipped))
+    return CatalogueInput(named, _sorted(rows), tuple(skipped), str(origin))
 
 
 def by_position(
@@ -63,7 +65,7 @@ def by_position(
     """Select the light curves within ``radius`` arcseconds of positions in degrees.
 
     A light curve that is near several positions belongs to the nearest one. A column ``obj_id`` is
-    added to the feature table. ``origin`` is the name of the table in error messages.
+    added to the feature table. ``origin`` is the name of the table.
     """
     places = positions.coordinates(table, origin)
     if places is None:
@@ -91,7 +93,7 @@ def by_position(
                 }  # fmt: skip
     for row in rows.values():
         del row["separation"]
-    return CatalogueInput(named, _sorted(rows.values()), tuple(skipped))
+    return CatalogueInput(named, _sorted(rows.values()), tuple(skipped), str(origin))
 
 
 def read_identifiers(path: Path) -> pd.DataFrame:
