@@ -92,6 +92,28 @@ def test_one_light_curve_has_the_values_of_the_feature_table(
             assert one["period"] == row[f"period_{one['algorithm']}"]
 
 
+def test_a_multiple_of_a_listed_period_has_the_false_alarm_probability_of_the_listed_period(
+    scope: Callable[..., Result], tmp_path: Path
+) -> None:
+    hjd = 2_458_000 + np.sort(np.random.default_rng(3).uniform(0, 900, 250))
+    phase = hjd / 0.7 % 1
+    depth = np.where(phase < 0.5, 0.6, 0.3)  # Two different eclipses, as in a binary.
+    mag = 15 + depth * np.exp(-(((phase % 0.5 - 0.25) / 0.06) ** 2))
+    binary = pd.DataFrame({"_id": 7, "hjd": hjd, "mag": mag, "magerr": 0.02})
+    scope_api.write_table(tmp_path / "binary.parquet", binary)
+    page = tmp_path / "binary.html"
+    line = ("lightcurve", "7", "--file", tmp_path / "binary.parquet", "--max-freq=4")
+    line += ("--algorithms=LS", "--top-n-periods=1")
+    found = scope(*line, "--out", page, "--json").succeeded().json
+    (listed,) = found["periods"]
+    assert found["period"] == pytest.approx(0.7, rel=1e-3)
+    assert found["algorithm"] == "2 × the period of LS"
+    assert found["log10_fap_period"] == listed["period"] == pytest.approx(0.35, rel=1e-3)
+    assert found["log10_fap"] == listed["log10_fap"] < -3
+    label = f"log₁₀ false-alarm probability of {listed['period']:.8g} d"
+    assert label in page.read_text() and "log10_fap_period" in scope(*line).succeeded().out
+
+
 def test_a_specified_period_is_used(
     scope: Callable[..., Result], file: Path, star: pd.Series
 ) -> None:

@@ -110,7 +110,10 @@ def _show(inspection: SourceInspection) -> None:
     position = {}
     if inspection.ra == inspection.ra:
         position = {"ra": inspection.ra, "dec": inspection.dec}
-    console.show_one({"source": inspection.name, **position, **_best_period(inspection)})
+    best = _best_period(inspection)
+    if not inspection.is_multiple:
+        del best["log10_fap_period"]
+    console.show_one({"source": inspection.name, **position, **best})
     console.show(_period_rows(inspection, RANKS))
     rows = [
         {**row, **{name: curve.statistics[name] for name in SHOWN}}
@@ -127,7 +130,7 @@ def _show(inspection: SourceInspection) -> None:
 
 
 def _best_period(inspection: SourceInspection) -> dict[str, Any]:
-    names = ("period", "significance", "log10_fap", "algorithm")
+    names = ("period", "algorithm", "significance", "log10_fap", "log10_fap_period")
     return {name: getattr(inspection, name) for name in names}
 
 

@@ -34,8 +34,8 @@ FACTORS = (1.0, 0.5, 2.0)
 """Multiples of the best period at which the light curves are folded."""
 GIVEN = "given"
 """Value of ``SourceInspection.algorithm`` if the period was specified."""
-MULTIPLE = "multiple of a listed period"
-"""Value of ``SourceInspection.algorithm`` if only a multiple of the period was found."""
+MULTIPLES = {1.0: "", 1 / 2: "1/2", 2.0: "2", 1 / 3: "1/3", 3.0: "3"}
+"""Multiples of the listed periods among which the best period is selected, with their names."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,13 @@ class SourceInspection:
     period, significance : float
         Best period in days and its significance, or NaN. If the period was specified, the
         significance is NaN.
-    log10_fap : float
-        Smallest logarithm of the false-alarm probability of the best period, or NaN.
+    log10_fap, log10_fap_period : float
+        Smallest logarithm of the false-alarm probability of the best period, and the period in days
+        for which an algorithm computed it, or NaN. If no algorithm found the best period, but a
+        simple multiple of it, they are those of the multiple.
     algorithm : str
-        Algorithms that found the best period, ``given`` if the period was specified, or ``multiple
-        of a listed period`` if an algorithm found another multiple of the period.
+        Algorithms that found the best period, for example ``LS, CE``, or a multiple of their
+        period, for example ``2 × the period of LS``. If the period was specified, ``given``.
     peaks : mapping of str to Peaks
         Best periods, keyed by algorithm.
     periodograms : mapping of str to Periodogram
@@ -140,6 +142,7 @@ class SourceInspection:
     period: float
     significance: float
     log10_fap: float
+    log10_fap_period: float
     algorithm: str
     peaks: Mapping[str, Peaks] = field(repr=False)
     periodograms: Mapping[str, Periodogram] = field(repr=False)
@@ -149,9 +152,14 @@ class SourceInspection:
     dmdt: NDArray[np.float32] = field(repr=False)
 
     @property
+    def is_multiple(self) -> bool:
+        """Whether no algorithm found the best period, but a simple multiple of it."""
+        return abs(self.log10_fap_period / self.period - 1) > 0.1
+
+    @property
     def main(self) -> InspectedLightCurve:
         """The light curve with the most epochs that were used."""
-        return _main(self.light_curves)
+        return main_light_curve(self.light_curves)
 
 
 def inspect_source(
@@ -192,13 +200,11 @@ def inspect_source(
         )
     time, mag, magerr = combined(curves)
     peaks = periods.search(time, mag, magerr, options.search)
-    best, significance, log10_fap, algorithm = period or np.nan, np.nan, np.nan, GIVEN
+    best, significance, listed = period or np.nan, np.nan, _Listed(GIVEN)
     if period is None:
         best, significance = periods.best_period(peaks, time, mag, magerr)
-        found = _log10_faps(best, peaks, float(np.ptp(time)))
-        log10_fap = min(found.values(), default=np.nan)
-        algorithm = ", ".join(found) or MULTIPLE
-    main = _main(curves).epochs
+        listed = _listed(best, peaks, float(np.ptp(time)))
+    main = main_light_curve(curves).epochs
     convention = options.fourier_convention
     return SourceInspection(
         name=name or str(curves[0].id),
@@ -206,8 +212,9 @@ def inspect_source(
         light_curves=curves,
         period=best,
         significance=significance,
-        log10_fap=log10_fap,
-        algorithm=algorithm,
+        log10_fap=listed.log10_fap,
+        log10_fap_period=listed.period,
+        algorithm=listed.algorithm,
         peaks=peaks,
         periodograms={n: _periodogram(time, mag, magerr, n, options.search) for n in peaks},
         folded={factor: fold(curves, factor * best) for factor in FACTORS},
@@ -231,7 +238,8 @@ def prepare_light_curves(
     return [curve for curve in curves if curve.used.sum() >= least]
 
 
-def _main(curves: Sequence[InspectedLightCurve]) -> InspectedLightCurve:
+def main_light_curve(curves: Sequence[InspectedLightCurve]) -> InspectedLightCurve:
+    """Return the light curve with the most epochs that were used."""
     return max(curves, key=lambda curve: int(curve.used.sum()))
 
 
@@ -287,17 +295,40 @@ def _position(light_curves: pa.Table) -> dict[str, float]:
     return {"ra": ra, "dec": dec}
 
 
-def _log10_faps(period: float, peaks: Mapping[str, Peaks], baseline: float) -> dict[str, float]:
-    """Return the false-alarm probabilities of a period, keyed by the algorithms that found it.
+@dataclass(frozen=True)
+class _Listed:
+    """A period that algorithms found, with their names and its false-alarm probability."""
 
-    The selection of the best period changes a frequency by at most 0.05 divided by the baseline.
+    algorithm: str = ""
+    period: float = np.nan
+    log10_fap: float = np.nan
+
+
+def _listed(best: float, peaks: Mapping[str, Peaks], baseline: float) -> _Listed:
+    """Return the period in the lists of the algorithms from which the best period was derived.
+
+    It is the best period or, if no algorithm found it, the simple multiple of it with the smallest
+    false-alarm probability. The selection of the best period changes a frequency by at most 0.05
+    divided by the baseline.
     """
-    found = {}
-    for name, peak in peaks.items():
-        same = np.abs(1 / peak.period - 1 / period) * baseline <= 0.1
-        if same.any():
-            found[name] = float(peak.log10_fap[same.argmax()])
-    return found
+    multiples = []
+    for factor, name in MULTIPLES.items():
+        found = {}
+        for algorithm, peak in peaks.items():
+            same = np.abs(1 / (factor * peak.period) - 1 / best) * baseline <= 0.1
+            if same.any():
+                rank = same.argmax()
+                found[algorithm] = float(peak.log10_fap[rank]), float(peak.period[rank])
+        if found:
+            log10_fap, period = min(found.values())
+            names = ", ".join(found)
+            listed = _Listed(
+                f"{name} × the period of {names}" if name else names, period, log10_fap
+            )
+            if factor == 1:
+                return listed
+            multiples.append(listed)
+    return min(multiples, key=lambda listed: listed.log10_fap, default=_Listed())
 
 
 def _periodogram(
