@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import html
@@ -24,10 +25,12 @@ from astrodome.testing import Result
 from astrodome_ztf_scope.catalogues.local import LocalCatalogue
 from astrodome_ztf_scope.features import dmdt
 from astrodome_ztf_scope.tables import table_io
-from astrodome_ztf_scope.vetting import browser_page, candidates
+from astrodome_ztf_scope.vetting import browser_page, candidates, light_curve_plots
 from astrodome_ztf_scope.vetting.decisions import Decisions
 from astrodome_ztf_scope.vetting.server import HEADER, VettingServer
 from astrodome_ztf_scope.vetting.sorted_light_curves import SortedLightCurves
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from ztf_scope import survey as surveys
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
@@ -61,7 +64,7 @@ def ask(server: VettingServer, path: str, **more: object) -> requests.Response:
     headers = {HEADER: server.token, **more.pop("headers", {})}  # type: ignore[dict-item]
     method = "POST" if "json" in more else "GET"
     url = f"http://127.0.0.1:{server.port}{path}"
-    return requests.request(method, url, headers=headers, timeout=10, **more)  # type: ignore[arg-type]
+    return requests.request(method, url, headers=headers, timeout=60, **more)  # type: ignore[arg-type]
 
 
 def result(server: VettingServer) -> list[dict[str, str]]:
@@ -93,12 +96,49 @@ def test_the_page_contains_scores_features_light_curves_and_dmdt_image(
     source = ask(server, "/api/source?number=2").json()
     assert source["scores"] == pytest.approx({"rrlyr": 0.42, "e": 0.59})
     assert source["features"] == {"iqr": 0.321}
-    assert [curve["band"] for curve in source["curves"]] == [1, 2]
+    assert [curve["band"] for curve in source["curves"]] == ["g", "r"]
     curves = pd.read_parquet(survey.folder / "light_curves.parquet")
     own = curves[np.isclose(curves["dec"], survey.table["dec"][2])]
     good = sum(np.count_nonzero(np.asarray(flags) == 0) for flags in own["catflags"])
-    assert sum(len(curve["points"]) for curve in source["curves"]) == good
-    assert np.linalg.norm(source["dmdt"]) == pytest.approx(1, abs=1e-2)
+    shown, _ = server.candidates.light_curves(2)
+    assert sum(len(curve.time) for curve in shown) == good
+    assert [curve["epochs"] for curve in source["curves"]] == [c.used.sum() for c in shown]
+    assert set(source["figures"]) == {"unfolded", "folded", "dmdt"}
+    for figure in source["figures"].values():
+        assert base64.b64decode(figure.removeprefix("data:image/png;base64,")).startswith(
+            b"\x89PNG"
+        )
+    double = ask(server, "/api/source?number=2&factor=2").json()["figures"]
+    changed = {name for name, figure in double.items() if figure != source["figures"][name]}
+    assert changed == {"folded"}
+
+
+def test_the_plots_have_axis_labels_a_legend_and_the_refined_period(
+    found: candidates.Candidates, table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = {}
+
+    def keep(draw: Callable[[Axes], object], width: float, height: float) -> str:
+        axes = Figure((width, height)).subplots()
+        draw(axes)
+        drawn[axes.get_title()] = axes
+        return ""
+
+    monkeypatch.setattr(light_curve_plots, "image", keep)
+    found.page(2)
+    period = found.rows[2].period
+    unfolded, folded, image = (drawn[n] for n in ("", f"P = {period:.8g} d", "dmdt, band g"))
+    assert (unfolded.get_xlabel(), unfolded.get_ylabel()) == ("HJD − 2458000 (d)", "magnitude")
+    assert [text.get_text() for text in unfolded.get_legend().get_texts()] == ["g", "r"]
+    assert (folded.get_xlabel(), folded.get_ylabel()) == ("phase", "magnitude")
+    assert (image.get_xlabel(), image.get_ylabel()) == ("Δt (d)", "Δm (mag)")
+    rows = pd.read_parquet(table).assign(period_refined=[0.5, *[np.nan] * 5])
+    rows.to_parquet(table)
+    refined = candidates.read(table, catalogue=found.catalogue)
+    assert [refined.rows[n].period for n in (0, 1)] == [0.5, rows["period"][1]]
+    assert [refined.rows[n].period_column for n in (0, 1)] == ["period_refined", "period"]
+    refined.page(0)
+    assert "P = 0.5 d" in drawn
 
 
 def test_a_source_without_position_has_the_light_curve_with_its_id(
@@ -110,7 +150,7 @@ def test_a_source_without_position_has_the_light_curve_with_its_id(
     table.astype("Int64").assign(vnv_xgb=0.9).to_parquet(tmp_path / "scores.parquet")
     found = candidates.read(tmp_path / "scores.parquet", catalogue=LocalCatalogue(survey.folder))
     pages = [found.page(number) for number in (0, 1, 2)]
-    assert [[curve["band"] for curve in page["curves"]] for page in pages] == [[1], [2], []]
+    assert [[curve["band"] for curve in page["curves"]] for page in pages] == [["g"], ["r"], []]
     assert [page["problem"] for page in pages] == ["", "", "not found in the catalogue"]
 
 
@@ -142,12 +182,11 @@ def test_light_curves_in_files_are_shown_like_those_in_a_catalogue(
     files = SortedLightCurves([path], tmp_path / "sorted")
     own = candidates.read(table, catalogue=files)
     for number in range(len(found.rows)):
-        page, expected = own.page(number), found.page(number)
-        assert [curve["band"] for curve in page["curves"]] == [1, 2]
-        for curve, other in zip(page.pop("curves"), expected.pop("curves"), strict=True):
-            np.testing.assert_allclose(curve["points"], other["points"], rtol=0, atol=2e-6)
-        np.testing.assert_allclose(page.pop("dmdt"), expected.pop("dmdt"), atol=0.05)
-        assert page == expected
+        (curves, problem), (others, _) = own.light_curves(number), found.light_curves(number)
+        assert [curve.band for curve in curves] == ["g", "r"] and not problem
+        for curve, other in zip(curves, others, strict=True):
+            np.testing.assert_allclose(curve.epochs, other.epochs, rtol=0, atol=2e-6)
+        assert own.rows[number] == found.rows[number]
     far = table.with_name("far.csv")
     pd.DataFrame({"obj_id": ["x"], "ra": [1.0], "dec": [89.0], "vnv_xgb": [0.9]}).to_csv(far)
     page = candidates.read(far, catalogue=files).page(0)
@@ -171,7 +210,7 @@ def test_light_curves_in_files_without_positions_are_found_by_identifier(
     files = SortedLightCurves([tmp_path / "curves"], tmp_path / "sorted")
     assert not files.has_positions
     found = candidates.read(tmp_path / "scores.parquet", catalogue=files)
-    assert [len(found.page(number)["curves"]) for number in (0, 1)] == [1, 0]
+    assert [len(found.light_curves(number)[0]) for number in (0, 1)] == [1, 0]
 
 
 def test_the_command_reads_light_curves_from_files(
@@ -196,7 +235,7 @@ def test_the_command_reads_light_curves_from_files(
     monkeypatch.setattr(VettingServer, "__exit__", lambda server, *_: server._http.server_close())
     line = ("vet", "--file", table, "--light-curves", path, "--no-browser", "--json")
     assert scope(*line, "--out", tmp_path / "done.csv").succeeded().json["accept"] == 1
-    assert [curve["band"] for curve in pages[0]["curves"]] == [1, 2] and not pages[0]["problem"]
+    assert [one["band"] for one in pages[0]["curves"]] == ["g", "r"] and not pages[0]["problem"]
     assert not any((tmp_path / "temporary").iterdir()), "the sorted copy is deleted"
     both = scope(*line, "--catalogue", survey.catalogue)
     assert both.code == 2 and "either --light-curves or --catalogue" in both.err
@@ -495,9 +534,11 @@ def test_sources_are_vetted_by_keyboard_and_markup_in_names_is_escaped(
     press("k")
     wait(lambda: name() == "ZTFJ0002")
     assert browser.find_element(By.ID, "state").text == "relabel"
-    drawn = "return document.getElementById('folded').getContext('2d')"
-    drawn += ".getImageData(0, 0, 300, 200).data.some(value => value > 0)"
-    assert browser.execute_script(drawn)
+    width = "return document.getElementById('folded').naturalWidth"
+    wait(lambda: browser.execute_script(width) > 100)
+    assert browser.find_element(By.ID, "period").text == "period"
+    press("d")
+    wait(lambda: browser.find_element(By.ID, "period").text == "2 × period")
     made = {n: one["action"] for n, one in server.decisions.made.items()}
     assert made == {0: "accept", 1: "reject", 2: "relabel"}
     assert [(row["rrlyr"], row["e"]) for row in result(server)] == [("0", "1"), ("1", "1")]

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError
 
-from ..catalogues import positions
-from ..features import dmdt
+from ..catalogues import positions, source_light_curves
+from ..features.inspection import InspectedLightCurve, prepare_light_curves
 from ..tables import identifiers, table_io
 from .sorted_light_curves import SortedLightCurves
 
 SCORE = re.compile(r"(?P<tag>.+)_(?:dnn|xgb)")
-MAX_POINTS = 2000
-"""Maximum number of epochs per band in a plot."""
-KNOWN = {"ra", "dec", "period", "field", "ccd", "quad", "filter"}
+PERIODS = ("period_refined", "period")
+"""Columns with the period that is shown, in order of precedence."""
+KNOWN = {"ra", "dec", *PERIODS, "field", "ccd", "quad", "filter"}
 """Numeric columns that are neither features nor scores."""
 
 
@@ -29,8 +27,9 @@ KNOWN = {"ra", "dec", "period", "field", "ccd", "quad", "filter"}
 class Candidate:
     """A source to vet.
 
-    ``ra`` and ``dec`` are in degrees, and ``period`` is in days. ``scores`` maps each label to its
-    score. ``number`` is the row number in the table, counted from 0.
+    ``ra`` and ``dec`` are in degrees. ``period`` is in days, and ``period_column`` is the column
+    that contains it. ``scores`` maps each label to its score. ``number`` is the row number in the
+    table, counted from 0.
     """
 
     number: int
@@ -38,6 +37,7 @@ class Candidate:
     ra: float | None
     dec: float | None
     period: float | None
+    period_column: str
     scores: Mapping[str, float]
     features: Mapping[str, float]
     identifiers: Mapping[str, str]
@@ -57,47 +57,41 @@ class Candidates:
     catalogue: Any = None
     radius: float = 2.0
 
-    def page(self, number: int) -> dict[str, Any]:
-        """Return the data that the vetting page shows for the source in row ``number``."""
+    def page(self, number: int, factor: float = 1.0) -> dict[str, Any]:
+        """Return the data that the vetting page shows for the source in row ``number``.
+
+        The light curves are folded at the period multiplied by ``factor``.
+        """
+        from . import vetting_figures
+
         row = self.rows[number]
-        curves, problem = self._curves(row)
-        longest = max(curves, key=lambda curve: len(curve["points"]), default=None)
-        image = None
-        if longest:  # Use a single band, because magnitudes differ between bands.
-            image = dmdt.dmdt_image(*zip(*(point[:2] for point in longest["points"]), strict=True))
+        curves, problem = self.light_curves(number)
+        period = None if row.period is None else row.period * factor
         return {
             **asdict(row),
-            "curves": curves,
-            "dmdt": image.round(4).tolist() if image is not None else None,
-            "dmdt_band": longest["band"] if longest else None,
+            "curves": [{"band": one.band, "epochs": int(one.used.sum())} for one in curves],
+            "figures": vetting_figures.draw(curves, period),
             "problem": problem,
         }
 
-    def _curves(self, row: Candidate) -> tuple[list[dict[str, Any]], str]:
-        """Return the light curves of a source, and the reason if no light curves are available.
+    def light_curves(self, number: int) -> tuple[list[InspectedLightCurve], str]:
+        """Return the light curves of a source, sorted by band.
 
-        There is one light curve per band, with points of the form [HJD, magnitude, error]. The
-        reason is an empty string if light curves are available.
+        The second value is the reason if no light curves are available, otherwise an empty string.
         """
+        row = self.rows[number]
         if self.catalogue is None:
             return [], "neither light-curve files nor a catalogue are specified"
         try:
             ids = self._ids(row)
-            table = self.catalogue.light_curves(ids) if ids else pd.DataFrame()
+            table = source_light_curves.from_catalogue(self.catalogue, ids)
         except AstrodomeError as error:
             return [], error.message
-        if table.empty:
+        if not len(table):
             in_files = isinstance(self.catalogue, SortedLightCurves)
             return [], f"not found in the {'light-curve files' if in_files else 'catalogue'}"
-        table = table.reindex(columns=["hjd", "mag", "magerr", "filter", "catflags"])
-        table = table.dropna(subset=["hjd", "mag"]).fillna(0)
-        table = table[table["catflags"] == 0].sort_values("hjd")
-        found = []
-        for band, points in table.groupby("filter"):
-            values = points[["hjd", "mag", "magerr"]].to_numpy(np.float64)
-            step = math.ceil(len(values) / MAX_POINTS)
-            found.append({"band": int(band), "points": values[::step].round(6).tolist()})
-        return found, ""
+        curves = prepare_light_curves(table)
+        return curves, "" if curves else "no epoch can be used"
 
     def _ids(self, row: Candidate) -> list[Any]:
         """Return the identifiers of the light curves of a source.
@@ -153,9 +147,12 @@ def read(
         known = {name: text for name in ids if (text := identifiers.text(values[name]))}
         names = (known[key] for key in ("obj_id", "name", "_id", "ztf_id") if key in known)
         numbers = {name: identifiers.number(value) for name, value in values.items()}
-        ra, dec, period = (numbers.get(key) for key in ("ra", "dec", "period"))
+        ra, dec = numbers.get("ra"), numbers.get("dec")
+        column = next((key for key in PERIODS if numbers.get(key) is not None), "")
         own = {tag: max(numbers[c] or 0.0 for c in columns) for tag, columns in scores.items()}
-        others = {name: value for name in features if (value := numbers[name]) is not None}
+        shown = {name: numbers.get(name) for name in (*features, *PERIODS) if name != column}
+        others = {name: value for name, value in shown.items() if value is not None}
         name = next(names, f"row {number}")
-        rows.append(Candidate(number, name, ra, dec, period, own, others, known))
+        period = numbers.get(column)
+        rows.append(Candidate(number, name, ra, dec, period, column, own, others, known))
     return Candidates(rows, chosen, table, catalogue, radius)

@@ -26,7 +26,9 @@ def write(path: Path, inspection: SourceInspection) -> None:
         unfolded=plots.panel(partial(plots.unfolded, curves=inspection.light_curves), 12, 3.2),
         folded={factor: _folded(inspection, factor) for factor in inspection.folded},
         periodograms={name: _periodogram(inspection, name) for name in inspection.periodograms},
-        dmdt=plots.panel(partial(plots.dmdt_image, inspection=inspection), 4, 3.4),
+        dmdt=plots.panel(
+            partial(plots.dmdt_image, image=inspection.dmdt, band=inspection.main.band), 4, 3.4
+        ),
         statistics=_statistics(inspection),
         colours=plots.COLOURS,
         other_colour=plots.OTHER_COLOUR,

@@ -14,6 +14,7 @@ from astrodome import files
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from ..config.appearance import DARK, LIGHT, svg
 from ..features import dmdt
@@ -33,6 +34,10 @@ METADATA: dict[str, dict[str, None]] = {
 """Supported file extensions, and the metadata that would make two equal plots differ."""
 THUMBNAIL = {"savefig.dpi": 110, "font.size": 7, "axes.titlesize": 7}
 """Settings for small plots, in addition to the style."""
+MARGINS = (0.7, 0.5, 0.25, 0.3)
+"""Left, bottom, right and top margins of the plots that :func:`image` draws, in inches.
+
+The computation of a layout would take longer than the plot."""
 PEAKS = 5
 """Number of periods that are marked in a periodogram."""
 
@@ -46,7 +51,7 @@ def write(path: Path, inspection: SourceInspection) -> None:
         grid = figure.add_gridspec(len(heights), 3, height_ratios=heights)
         unfolded(figure.add_subplot(grid[0, :]), inspection.light_curves)
         folded(figure.add_subplot(grid[1, :2]), inspection.folded[1.0], inspection.period)
-        dmdt_image(figure.add_subplot(grid[1, 2]), inspection)
+        dmdt_image(figure.add_subplot(grid[1, 2]), inspection.dmdt, inspection.main.band)
         for number, name in enumerate(names, 2):
             periodogram(figure.add_subplot(grid[number, :]), inspection, name)
         figure.suptitle(inspection.name)
@@ -120,15 +125,34 @@ def periodogram(axes: Axes, inspection: SourceInspection, algorithm: str) -> Non
     axes.set_xlim(found.period[0], found.period[-1])
 
 
-def dmdt_image(axes: Axes, inspection: SourceInspection) -> None:
-    """Plot the dmdt image of the light curve with the most epochs."""
-    axes.imshow(np.sqrt(inspection.dmdt), origin="lower", aspect="auto", cmap="magma")
+def dmdt_image(axes: Axes, image: NDArray[np.float32], band: str) -> None:
+    """Plot the dmdt image of a light curve in a band."""
+    axes.imshow(np.sqrt(image), origin="lower", aspect="auto", cmap="magma")
     axes.grid(False)
     columns, rows = (1, 7, 14, 20, 26), (0, 6, 13, 20, 26)
     axes.set_xticks([c - 0.5 for c in columns], [f"{dmdt.DT[c]:.4g}" for c in columns])
     axes.set_yticks([r - 0.5 for r in rows], [f"{dmdt.DM[r]:g}" for r in rows])
-    band = f", band {inspection.main.band}" if inspection.main.band else ""
-    axes.set(xlabel="Δt (d)", ylabel="Δm (mag)", title=f"dmdt{band}")
+    title = f"dmdt, band {band}" if band else "dmdt"
+    axes.set(xlabel="Δt (d)", ylabel="Δm (mag)", title=title)
+
+
+def image(draw: Callable[[Axes], object], width: float, height: float) -> str:
+    """Draw one plot for a dark page, and return it as a data URL that contains a PNG image.
+
+    In contrast to :func:`panel`, the size of the result does not depend on the number of epochs.
+    """
+    with mpl.style.context([DARK, {"savefig.dpi": 160}]):
+        figure = Figure((width, height))
+        left, bottom, right, top = MARGINS
+        figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
+        draw(figure.subplots())
+        return _data_url(figure)
+
+
+def _data_url(figure: Figure) -> str:
+    png = io.BytesIO()
+    figure.savefig(png, format="png", transparent=True)
+    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
 
 
 def thumbnail(curves: Sequence[InspectedLightCurve], phases: Sequence[FoldedLightCurve]) -> str:
@@ -150,9 +174,7 @@ def thumbnail(curves: Sequence[InspectedLightCurve], phases: Sequence[FoldedLigh
         unfolded(axes[-1], curves, legend=False)
         for one in axes:
             one.set_ylabel("")
-        image = io.BytesIO()
-        figure.savefig(image, format="png", transparent=True)
-    return "data:image/png;base64," + base64.b64encode(image.getvalue()).decode()
+        return _data_url(figure)
 
 
 def _by_band(curves: Sequence[InspectedLightCurve]) -> dict[str, list[InspectedLightCurve]]:

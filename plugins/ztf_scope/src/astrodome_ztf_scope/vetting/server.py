@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from astrodome import AstrodomeError
 
+from ..tables import identifiers
 from .candidates import Candidates
 from .decisions import Decisions
 
@@ -99,7 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif parts.path == "/api/overview":
             self._json(self.vet.overview())
         elif number.isdecimal() and int(number) < len(candidates.rows):
-            self._json(candidates.page(int(number)))
+            factor = identifiers.number(query.get("factor", "1"))
+            self._json(candidates.page(int(number), factor or 1.0))
         else:
             self._json({"error": "Not found."}, 404)
 
@@ -146,7 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
         page = resources.files(__package__).joinpath("page.html").read_text("utf-8")
         policy = (
             f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
-            "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
         )
         body = page.replace("NONCE", nonce).encode()
         self._send(200, "text/html; charset=utf-8", body, {"Content-Security-Policy": policy})
