@@ -65,4 +65,6 @@ def test_an_invalid_result_is_an_error_that_names_the_model(
 @pytest.mark.parametrize("args", [SCORES, MAPS, REBUILT, MADE])
 def test_a_valid_result_is_accepted(args: tuple[str, ...], patches: Path, tmp_path: Path) -> None:
     (tmp_path / "weights.pth").touch()
-    sood(patches, tmp_path, *args).succeeded()
+    assert sood(patches, tmp_path, *args).code == 0
+    written = {path.suffix for path in tmp_path.rglob("*") if path.is_file()}
+    assert written & {".png", ".parquet", ".txt", ".csv"}

@@ -102,7 +102,8 @@ def test_a_source_outside_the_radius_is_another_source(
 def test_resume_is_the_first_row_and_stop_the_last(
     scope: Scope, marshal: FakeServer, fritz: Fritz, manual: list[str]
 ) -> None:
-    scope(*manual, "-resume", "2", "--stop", "3").succeeded()
+    selected = scope(*manual, "-resume", "2", "--stop", "3", "--json").succeeded().json
+    assert [row["row"] for row in selected["rows"]] == [2, 3]
     once_each(fritz, 2)
     scope(*manual).succeeded()
     once_each(fritz, 6)
@@ -215,7 +216,8 @@ def test_rows_of_one_star_become_one_source_in_parallel_uploads(
     several = pd.concat([survey.table] * 5, ignore_index=True)
     several["ra"] = (several["ra"] + np.linspace(-2e-5, 2e-5, len(several))) % 360
     several.to_csv("sample.csv", index=False)
-    scope(*manual, "--jobs", "16").succeeded()
+    done = scope(*manual, "--jobs", "16", "--json").succeeded().json
+    assert len(done["rows"]) == 30
     once_each(fritz, 6)
 
 
@@ -231,6 +233,7 @@ def test_rows_of_different_stars_are_uploaded_at_the_same_time(
 
     marshal.choose = choose
     scope(*manual, "--stop", "1", "--jobs", "2").succeeded()
+    assert not both.broken, "both requests were sent before one of them was answered"
     once_each(fritz, 2)
 
 

@@ -372,7 +372,8 @@ def test_a_model_without_probabilities_is_an_error(tmp_path: Path, parts: Parts)
 
 def test_the_record_is_plain_json(tmp_path: Path, parts: Parts) -> None:
     _, run = train(tmp_path / "run", parts)
-    json.loads((run.path / "run.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    text = (run.path / "run.json").read_text()
+    assert json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not valid JSON"))
 
 
 def test_a_full_disk_is_an_error_with_the_path_of_the_model(
