@@ -3,11 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= 2
 # Some tests wait for time limits or for other processes: more workers than cores use that time.
-WORKERS ?= 4
+# Each worker needs about 20 s of CPU time to import the tests and the libraries.
+WORKERS ?= 3
 BIN := $(VENV)/bin
 DISTS := core $(sort $(wildcard plugins/*))
 MADE := $(VENV)/.made
 OSV := https://api.osv.dev
+
+# Without bytecode, each of the many processes in the tests would compile its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test torture mutation lint bench docs wheels clean help
 

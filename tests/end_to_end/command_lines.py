@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from astrodome import plugins
@@ -25,6 +26,7 @@ def main(app: str, world: dict[str, str]) -> None:
         assert result.code == 0, (words, result)
 
     if app == "sdo":
+        import_module("astrodome_goes.archives.csv_files")  # Otherwise, every worker imports sunpy.
         call("events", "import", world["hek"])
         call("goes", "import", world["xrs"], "--jobs=1")
         for model, name in (("ce_vae", "run"), ("ae", "run_ae")):
