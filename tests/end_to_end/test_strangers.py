@@ -38,7 +38,7 @@ def site(goes_alone: Environment) -> Iterator[Environment]:
     before = goes_alone.distributions()
     yield goes_alone
     if left := goes_alone.distributions() - before:
-        goes_alone.pip("uninstall", "--yes", "-q", *left)
+        goes_alone.pip("uninstall", *left)
 
 
 def states(site: Environment, **environ: str) -> dict[str, tuple[str, str]]:
@@ -87,7 +87,7 @@ def test_a_disabled_plugin_is_not_loaded_until_it_is_enabled(goes_alone: Environ
 def test_a_faulty_plugin_causes_one_warning_and_can_be_removed(
     site: Environment, stranger: Build, code: str, status: str, reason: str
 ) -> None:
-    site.pip("install", "-q", "--no-deps", "--no-index", stranger("sdo-bad", code))
+    site.pip("install", "--no-deps", stranger("sdo-bad", code))
     ran = site.run("sdo", "goes", "--help")
     (warning,) = ran.err.splitlines()
     assert warning.startswith(f"Warning: the plugin bad {STATES[status]}: {reason}")
@@ -114,7 +114,7 @@ def test_a_command_that_two_plugins_register_is_an_error_that_names_both(
         stranger("sdo-rival", GOOD.format(name="goes")),
         stranger("sdo-calm", GOOD.format(name="calm")),
     ]
-    site.pip("install", "-q", "--no-deps", "--no-index", *wheels)
+    site.pip("install", "--no-deps", *wheels)
     refused = site.run("sdo", "goes", "flares", code=1)
     assert "astrodome-goes" in refused.err and "sdo-rival" in refused.err
     assert site.run("sdo", "calm").out == "looked\n"
