@@ -13,6 +13,7 @@ from astrodome.testing import Result, run
 from PIL import Image
 from services.gsu import Archive, FakeGsu
 from services.sample_images import aia171, aia193, heliov, hmi
+from services.starter import Starter
 from sunpy.data.test import get_test_filepath
 
 PLUGIN = "astrodome_sdo_data.plugin"
@@ -27,6 +28,14 @@ def data() -> Callable[..., Result]:
         return run("sdo", "data", *args, plugin=PLUGIN)
 
     return command
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    """Run ``sdo data`` without the time for imports, so that many commands can be killed."""
+    modules = ("astrodome_sdo_data.downloads.run", "astrodome_sdo_data.sources.gsu")
+    with Starter("sdo data", tmp_path_factory.mktemp("output"), *modules) as made:
+        yield made
 
 
 @pytest.fixture

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,9 +21,9 @@ from astrodome_sdo_data import manifest
 from astrodome_solar import filenames
 from services.fake_server import Request
 from services.gsu import CADENCE, Archive, FakeGsu
+from services.starter import Starter
 
 Data = Callable[..., Result]
-SDO = (sys.executable, "-c", "from astrodome.app import main; main('sdo')", "data", "download")
 START = datetime(2012, 3, 7)
 LOCKS = {".manifest.parquet.lock", ".meta.csv.lock"}
 FAULTS = (
@@ -126,22 +127,28 @@ def test_retry_after_delays_all_connections(data: Data, gsu: FakeGsu, tmp_path: 
     assert len(gsu.requests) == 9
 
 
-def run_until_killed(command: list[str], server: FakeGsu, moments: random.Random) -> bool:
+def run_until_killed(
+    starter: Starter, command: list[str], server: FakeGsu, moments: random.Random
+) -> bool:
     """Kill a download at its start or after some requests; return False if it ended before."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = starter.start("download", *command)
     if moments.random() < 0.2:
-        time.sleep(moments.uniform(0.1, 1.5))
+        time.sleep(moments.uniform(0.01, 0.5))
     else:
         enough = len(server.requests) + moments.randint(1, 40)
-        while len(server.requests) < enough and process.poll() is None:
+        while len(server.requests) < enough and starter.running(process):
             time.sleep(0.002)
         time.sleep(moments.uniform(0, 0.05))
-    process.kill()
-    return process.wait() < 0
+    starter.kill(process)
+    return starter.wait(process).code == -signal.SIGKILL
 
 
 def test_a_run_after_kills_at_random_times_gives_the_same_result_as_an_undisturbed_run(
-    data: Data, gsu: FakeGsu, tmp_path: Path, torture: Callable[[int, int], int]
+    data: Data,
+    starter: Starter,
+    gsu: FakeGsu,
+    tmp_path: Path,
+    torture: Callable[[int, int], int],
 ) -> None:
     count, kills = torture(60, 500), torture(4, 100)
     command = [*asked(count), "--metadata"]
@@ -150,14 +157,12 @@ def test_a_run_after_kills_at_random_times_gives_the_same_result_as_an_undisturb
     moments = random.Random(0)
     killed = 0
     folder = tmp_path / "killed"
-    line = [*SDO, "--path", str(folder), *command]
     while killed < kills:
-        if run_until_killed(line, gsu, moments):
+        if run_until_killed(starter, ["--path", str(folder), *command], gsu, moments):
             killed += 1
         else:  # completed before the kill: start again
             assert state(folder) == state(tmp_path / "whole")
             folder = tmp_path / f"killed{killed}"
-            line = [*SDO, "--path", str(folder), *command]
         for path in folder.glob("*.jpeg"):
             assert path.read_bytes() == (tmp_path / "whole" / path.name).read_bytes()
     gsu.archive.latency = 0
@@ -166,21 +171,20 @@ def test_a_run_after_kills_at_random_times_gives_the_same_result_as_an_undisturb
 
 
 def test_several_processes_on_one_folder_give_the_same_result_as_one(
-    data: Data, gsu: FakeGsu, tmp_path: Path, torture: Callable[[int, int], int]
+    data: Data,
+    starter: Starter,
+    gsu: FakeGsu,
+    tmp_path: Path,
+    torture: Callable[[int, int], int],
 ) -> None:
     command = [*asked(torture(24, 500)), "--metadata", "--json"]
     number = torture(4, 8)
     data("download", "--path", tmp_path / "whole", *command).succeeded()
     gsu.requests.clear()
     gsu.archive.latency = 0.01
-    line = [*SDO, "--path", str(tmp_path / "shared"), *command, "--jobs=2"]
-    processes = [
-        subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(number)
-    ]
-    for process in processes:
-        out, err = process.communicate(timeout=250)
-        assert process.returncode == 0, (out, err)
+    line = ["download", "--path", tmp_path / "shared", *command, "--jobs=2"]
+    for process in [starter.start(*line) for _ in range(number)]:
+        starter.wait(process).succeeded()
     assert state(tmp_path / "shared") == state(tmp_path / "whole")
     times = Counter(str(request.query) for request in gsu.requests if "/images/" in request.path)
     assert max(times.values()) <= number
@@ -231,17 +235,23 @@ def test_a_damaged_manifest_is_an_error(data: Data, gsu: FakeGsu, tmp_path: Path
     assert "existing images are kept" in result.err
 
 
-def test_ctrl_c_ends_a_download_soon_and_keeps_fetched_images(gsu: FakeGsu, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_download_soon_and_keeps_fetched_images(
+    starter: Starter, gsu: FakeGsu, tmp_path: Path
+) -> None:
     gsu.archive.latency = 0.05
-    line = [*SDO, "--path", str(tmp_path / "a"), *asked(200)]
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = starter.start("download", "--path", tmp_path / "a", *asked(200))
     while len(gsu.requests) < 30:
-        assert process.poll() is None
+        assert starter.running(process)
         time.sleep(0.01)
-    process.send_signal(2)
-    _, err = process.communicate(timeout=20)
-    assert process.returncode == 130 and b"Traceback" not in err
-    assert b"Interrupted after" in err and b" of 200 images" in err
+    os.kill(process, signal.SIGINT)
+    limit = time.monotonic() + 20
+    while starter.running(process) and time.monotonic() < limit:
+        time.sleep(0.01)
+    if starter.running(process):
+        starter.kill(process)
+    ended = starter.wait(process)
+    assert ended.code == 130 and "Traceback" not in ended.err, ended
+    assert "Interrupted after" in ended.err and " of 200 images" in ended.err
     table = manifest.read(tmp_path / "a")
     done = table.index[table["status"] == "done"]
     assert len(table) == 200 and 10 < len(done) < 200
