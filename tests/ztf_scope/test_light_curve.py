@@ -154,6 +154,8 @@ def test_a_missing_source_is_an_error(
     where = file if place == "--file" else f"local:{file.parent}"
     failed = scope("lightcurve", source, place, where)
     assert failed.code == code and message in failed.err and not failed.out
+    by_file = code == 1 and place == "--file"
+    assert ("Hint: The first identifier is " in failed.err) == by_file
 
 
 def test_errors_of_files_and_options(

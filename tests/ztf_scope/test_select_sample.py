@@ -369,6 +369,8 @@ def test_nothing_is_written_in_a_dry_run_or_without_predictions(
 ) -> None:
     stars.to_parquet("scores.parquet")
     scope("select-sample", "scores.parquet", "--dry-run", "--p-threshold=0.5").succeeded()
+    nothing = scope("select-sample", "scores.parquet", "--dry-run", "--p-threshold=1").succeeded()
+    assert "No source has a score of at least 1 in any class." in nothing.err
     failed = scope("select-sample")
     assert failed.code == 2 and "No predictions specified." in failed.err
     failed = scope("select-sample", "missing.parquet")

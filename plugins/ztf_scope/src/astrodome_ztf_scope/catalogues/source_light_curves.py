@@ -110,9 +110,9 @@ def _tables(paths: Sequence[Path]) -> Iterator[pa.Table]:
 
 
 def _first_identifier(paths: Sequence[Path]) -> str:
-    """Return a hint with the first identifier in the files."""
+    """Return a hint that contains the first identifier in the files."""
     first = next((table["_id"][0] for table in _tables(paths) if len(table)), None)
-    return "There are no rows." if first is None else f"The first identifier is {first}."
+    return "The files have no rows." if first is None else f"The first identifier is {first}."
 
 
 def _not_found(source: str, origin: str, radius: float, hint: str = "") -> AstrodomeError:
