@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -18,8 +15,8 @@ import sqlalchemy as sa
 from astrodome_hek_events.store.event_store import EventStore
 from astrodome_hek_events.store.queries import EventFilter
 from services import hek
+from services.starter import Starter
 
-SDO = (sys.executable, "-c", "from astrodome.app import main; main('sdo')", "events")
 COUNT = 600
 
 
@@ -39,13 +36,12 @@ def regions() -> list[dict]:
     return found
 
 
-def started(*args: str | Path, **environment: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*SDO, *map(str, args)],
-        env=os.environ | environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory) -> Iterator[Starter]:
+    """Run ``sdo events`` without the time for imports, so that many commands can be killed."""
+    modules = ("astrodome_hek_events.downloads", "astrodome_hek_events.store.event_store")
+    with Starter("sdo events", tmp_path_factory.mktemp("output"), *modules) as made:
+        yield made
 
 
 def sound(path: Path) -> None:
@@ -70,12 +66,13 @@ def truth(regions, tmp_path_factory) -> dict[str, str]:
     return content(database)
 
 
-def test_get_resumes_after_it_was_killed(regions, truth, tmp_path, torture):
+def test_get_resumes_after_it_was_killed(regions, truth, starter, tmp_path, torture, monkeypatch):
     """One store is killed repeatedly until it is complete, then the next one."""
     base, kills, store = hek.Hek(regions, page=20), torture(3, 100), 0
     rng = random.Random(1)
     with base.server() as server:
-        where = {"ASTRODOME_HEK_URL": f"{server.url}/hek/her", "ASTRODOME_HEK_PAGE_SIZE": "20"}
+        monkeypatch.setenv("ASTRODOME_HEK_URL", f"{server.url}/hek/her")
+        monkeypatch.setenv("ASTRODOME_HEK_PAGE_SIZE", "20")
         while kills > 0:
             store += 1
             path = tmp_path / f"{store}.sqlite"
@@ -93,33 +90,33 @@ def test_get_resumes_after_it_was_killed(regions, truth, tmp_path, torture):
             ended = False
             while not ended and kills > 0:
                 seen = len(server.requests)
-                with started(*command, **where) as process:
-                    until(lambda seen=seen: len(server.requests) > seen, process)
-                    time.sleep(rng.uniform(0, 0.5))
-                    ended = process.poll() is not None
-                    process.kill()
+                process = starter.start(*command)
+                until(lambda seen=seen: len(server.requests) > seen, starter, process)
+                time.sleep(rng.uniform(0, 0.5))
+                starter.kill(process)
+                ended = starter.wait(process).code == 0
                 kills -= not ended
                 if path.exists():
                     sound(path)
             before = len(server.requests)
-            with started(*command, **where) as process:
-                assert process.wait(120) == 0, process.stderr.read().decode()
+            starter.run(*command).succeeded()
             assert content(database) == truth
             asked = [request.query["event_starttime"][0] for request in server.requests[before:]]
             assert not (ended and asked)
 
 
-def test_an_import_is_stored_completely_or_not_at_all(regions, truth, tmp_path, torture):
+def test_an_import_is_stored_completely_or_not_at_all(regions, truth, starter, tmp_path, torture):
     rng = random.Random(2)
     file = tmp_path / "hek.json"
     file.write_text(json.dumps({"result": regions, "overmax": False}))
     for number in range(torture(3, 100)):
         path = tmp_path / f"{number}.sqlite"
         database = f"sqlite:///{path}"
-        with started("import", file, "--db-connection-string", database) as process:
-            until(path.exists, process)
-            time.sleep(rng.uniform(0, 0.15))
-            process.kill()
+        process = starter.start("import", file, "--db-connection-string", database)
+        until(path.exists, starter, process)
+        time.sleep(rng.uniform(0, 0.15))
+        starter.kill(process)
+        starter.wait(process)
         sound(path)
         with sqlite3.connect(path) as connection:
             tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
@@ -127,21 +124,20 @@ def test_an_import_is_stored_completely_or_not_at_all(regions, truth, tmp_path, 
             found = connection.execute(count).fetchone()[0] if tables else 0
         connection.close()
         assert found in (0, COUNT)
-        with started("import", file, "--db-connection-string", database) as process:
-            assert process.wait(60) == 0, process.stderr.read().decode()
+        starter.run("import", file, "--db-connection-string", database).succeeded()
         assert content(database) == truth
         path.unlink()
 
 
-def until(met, process: subprocess.Popen[bytes]) -> None:
+def until(met, starter: Starter, process: int) -> None:
     limit = time.monotonic() + 60
-    while not met() and process.poll() is None:
+    while not met() and starter.running(process):
         assert time.monotonic() < limit
         time.sleep(0.002)
 
 
 def test_four_processes_write_to_one_store_without_loss_or_duplicates(
-    regions, truth, database, tmp_path
+    regions, truth, starter, database, tmp_path
 ):
     """Each process imports half of the events in random order; each event is in two files."""
     rng = random.Random(3)
@@ -153,10 +149,9 @@ def test_four_processes_write_to_one_store_without_loss_or_duplicates(
         for part in range(5):
             parts.append(tmp_path / f"{number}-{part}.json")
             parts[-1].write_text(json.dumps(own[part::5]))
-        writers.append(started("import", *parts, "--db-connection-string", database))
+        writers.append(starter.start("import", *parts, "--db-connection-string", database))
     for writer in writers:
-        with writer:
-            assert writer.wait(120) == 0, writer.stderr.read().decode()
+        starter.wait(writer).succeeded()
     assert content(database) == truth
 
 
