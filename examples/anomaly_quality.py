@@ -6,7 +6,8 @@ An AIA 171 Å image from 2014-01-01, which is part of the package glymur, is cut
 ceVAE and the autoencoder are trained with patches from the eastern half of the disk, once for each
 seed. Synthetic anomalies are inserted into patches from the western half, which are scored by both
 networks and by the threshold. An AIA 193 Å image from 2013-06-24, which is part of sunpy, is used
-for anomalies from another wavelength. Tables and HTML pages are written to FOLDER.
+for anomalies from another wavelength. Version 1 of the synthetic anomalies is used, so that the
+results can be compared with those in the README. Tables and HTML pages are written to FOLDER.
 
 First, the dimension of the latent space is selected separately for each network. Networks with
 each dimension are trained on the outer part of the eastern half and tested on the inner part. The
@@ -127,7 +128,7 @@ def train(model: str, run: Path, images: Path, z_dim: int, epochs: int, seed: in
 
 def evaluate(runs: list[str], images: Path, out: Path, score: str) -> None:
     sdo("sood", "evaluate", *runs, "--data-dir", images, "--wavelength", 171,
-        "--sample-score", score, "--devices", "cpu", "--out", out)  # fmt: skip
+        "--protocol", 1, "--sample-score", score, "--devices", "cpu", "--out", out)  # fmt: skip
 
 
 def choose_z_dim(folder: Path, model: str, z_dims: list[int], epochs: int) -> int:

@@ -70,6 +70,19 @@ def patches(sun: Image.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def two_waves(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write 16 patches of each of two wavelengths."""
+    folder = tmp_path_factory.mktemp("waves")
+    for path in patches.iterdir():
+        number = int(path.stem.split("__")[-1])
+        if number < 32:
+            wave = "193" if number < 16 else "171"
+            name = f"2013-06-24T173130__{wave}__{number % 16}.jpeg"
+            (folder / name).write_bytes(path.read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="session")
 def trained(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train a small ceVAE for three epochs; tests must not change its run folder."""
     folder = tmp_path_factory.mktemp("runs") / "trained"

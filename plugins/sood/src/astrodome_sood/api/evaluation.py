@@ -14,6 +14,7 @@ from .arguments import Keys, Model, StrPath, overrides_of, to_text
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import Evaluation
+    from ..evaluation.ground_truth import GroundTruth
     from ..protocols import ImageDataset
 
 
@@ -22,7 +23,7 @@ def evaluate(
     images: StrPath | ImageDataset,
     *,
     config: Keys = None,
-    against: str = "synthetic",
+    against: str | GroundTruth = "synthetic",
     **options: Any,
 ) -> Evaluation:
     """Compare the scores of models with a ground truth.
@@ -36,14 +37,16 @@ def evaluate(
         Image data set, or its folder or URL.
     config : mapping, optional
         Configuration values, keyed by dotted configuration key.
-    against : str
+    against : str or GroundTruth
         Type of ground truth: ``"synthetic"`` for synthetic anomalies, ``"labels"`` for labels in
-        a file, ``"flux"`` for the GOES flux, or ``"events"`` for HEK events.
+        a file, ``"flux"`` for the GOES flux, or ``"events"`` for HEK events. Otherwise, an object
+        such as :class:`SyntheticAnomalies`, :class:`InstrumentDefects` or :class:`ImageLabels`,
+        whose images are scored instead of ``images``.
     **options
         ``labels`` (a path), ``goes_class``, ``event_types``, ``kinds``, ``seeds``,
-        ``wavelength`` (in angstroms) and ``bootstraps`` have the same meaning as the options of
-        ``sdo sood evaluate``. Other keyword arguments set configuration values, for example
-        ``target_size``.
+        ``protocol``, ``wavelength`` (in angstroms) and ``bootstraps`` have the same meaning as
+        the options of ``sdo sood evaluate``. Other keyword arguments set configuration values, for
+        example ``target_size``.
 
     Returns
     -------
@@ -68,7 +71,8 @@ def evaluate(
     from ..evaluation.evaluate import EvaluationOptions, evaluate_models
 
     names = set(EvaluationOptions.model_fields) & set(options)
-    chosen = {"against": against} | {name: options.pop(name) for name in names}
+    kind = against if isinstance(against, str) else "synthetic"
+    chosen = {"against": kind} | {name: options.pop(name) for name in names}
     if "labels" in chosen:
         chosen["labels"] = Path(chosen["labels"]).expanduser()
     several = [models] if isinstance(models, str | os.PathLike | Run) else models
@@ -81,4 +85,5 @@ def evaluate(
         overrides,
         settings.validate(EvaluationOptions, chosen, ""),
         images=opened,
+        truth=None if isinstance(against, str) else against,
     )

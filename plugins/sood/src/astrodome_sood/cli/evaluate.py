@@ -35,11 +35,21 @@ class GroundTruthOptions(OptionGroup):
         "Types of synthetic anomalies, separated by commas: paste, brighten, blur, occult or swap "
         "(default: all types).",
     )
-    seeds: str = option("0", "Seeds for the synthetic anomalies, for example 0,1,2.")
+    seeds: str = option(
+        "0",
+        "Seeds for the synthetic anomalies. With three seeds, for example 0,1,2, each image is "
+        "used with all edge widths.",
+    )
     wavelength: int = option(
         0,
         "Wavelength of the images in which synthetic anomalies are inserted, in angstroms. The "
         "default is the most frequent wavelength.",
+    )
+    protocol: int = option(
+        2,
+        "Version of the synthetic anomalies. Version 1 reproduces earlier results, but contains "
+        "anomalies that are not visible.",
+        metavar="1|2",
     )
     labels: Path | None = option(
         None,

@@ -60,11 +60,16 @@ class EvaluationScores:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Metrics for each run and for each model, and the differences between models."""
+    """Metrics for each run and for each model, and the differences between models.
+
+    ``estimates`` contains the metrics of each model with their bootstrap samples, keyed by the name
+    of the model and the name of the subset of images; see :func:`subsets`.
+    """
 
     runs: list[dict[str, Any]]
     models: list[dict[str, Any]]
     differences: list[dict[str, Any]]
+    estimates: dict[tuple[str, str], Metrics]
 
 
 def compute_scores(models: Sequence[EvaluatedModel], truth: GroundTruth) -> EvaluationScores:
@@ -97,9 +102,11 @@ def compute_scores(models: Sequence[EvaluatedModel], truth: GroundTruth) -> Eval
 
 
 def compare(scores: EvaluationScores, bootstraps: int, seed: int = 0) -> Comparison:
-    """Compute the metrics of each model, for each type of anomaly and for all types together."""
-    kinds = list(dict.fromkeys(image.kind for image in scores.images if image.kind))
-    kinds = [ALL, *(kinds if len(kinds) > 1 else [])]
+    """Compute the metrics of each model, for all anomalies and for each type of anomaly.
+
+    If the anomalies have edges of different widths, also compute them for each width.
+    """
+    kinds = list(subsets(scores.images))
     found: dict[tuple[str, str], Metrics] = {}
     runs = []
     for label in scores.scores:
@@ -115,7 +122,26 @@ def compare(scores: EvaluationScores, bootstraps: int, seed: int = 0) -> Compari
                 for name in found[labels[0], kind]
             }
             models.append(_row(means[group, kind], model=group, kind=kind, runs=len(labels)))
-    return Comparison(runs, models, _differences(means, kinds))
+    return Comparison(runs, models, _differences(means, kinds), means)
+
+
+def subsets(images: Sequence[LabeledImage]) -> dict[str, list[int]]:
+    """Return the indices of the images for each row of the tables, keyed by the name of the row.
+
+    Each subset contains all normal images. The first subset contains all images.
+    """
+    found: dict[str, list[int]] = {ALL: list(range(len(images)))}
+    normal = [n for n, image in enumerate(images) if not image.kind]
+    kinds = dict.fromkeys(image.kind for image in images if image.kind)
+    edges = sorted({image.edge for image in images if image.edge is not None})
+    if len(kinds) > 1:
+        for kind in kinds:
+            found[kind] = normal + [n for n, image in enumerate(images) if image.kind == kind]
+    if len(edges) > 1:
+        for edge in edges:
+            chosen = [n for n, image in enumerate(images) if image.edge == edge]
+            found[f"edge {edge:g} px"] = normal + chosen
+    return found
 
 
 def _row(values: Metrics, **about: Any) -> dict[str, Any]:
@@ -135,7 +161,7 @@ def _metrics(
     values: Metrics = {}
     about: dict[str, Any] = {}
     images = scores.images
-    chosen = [n for n, image in enumerate(images) if kind == ALL or image.kind in ("", kind)]
+    chosen = subsets(images)[kind]
     if labeled := [n for n in chosen if images[n].label is not None]:
         labels = np.array([images[n].label for n in labeled])
         about |= {"images": len(labeled), "anomalous": int(labels.sum())}

@@ -37,6 +37,7 @@ class EvaluationOptions(BaseModel):
     kinds: Annotated[list[str], AsItems] = []
     seeds: Annotated[list[NonNegativeInt], AsItems] = [0]
     wavelength: int = 0
+    protocol: Literal[1, 2] = 2
     labels: Path | None = None
     goes_class: str = "M1.0"
     event_types: Annotated[list[str], AsItems] = ["AR", "FL"]
@@ -62,7 +63,7 @@ class Evaluation:
     outcome : astrodome.compute.Outcome
         Number of evaluated images, and the images that could not be read.
     warnings : list of str
-        Warnings about the images.
+        Warnings about the images and about the ground truth.
     """
 
     comparison: Comparison
@@ -83,12 +84,13 @@ class Evaluation:
 
     @property
     def image_scores(self) -> pd.DataFrame:
-        """Name, type of anomaly, label and scores of each image, with one row per image."""
+        """Scores, name, type of anomaly, label and edge width in pixels, one row per image."""
         images = self.scores.images
         columns = {
             "image": [image.name for image in images],
             "kind": [image.kind for image in images],
             "label": [image.label for image in images],
+            "edge": [image.edge for image in images],
         }
         return pd.DataFrame({**columns, **self.scores.scores})
 
@@ -108,6 +110,7 @@ def evaluate_models(
     options: EvaluationOptions,
     file: Path | None = None,
     images: ImageDataset | None = None,
+    truth: GroundTruth | None = None,
 ) -> Evaluation:
     """Score images with each model, and compare the scores with the ground truth.
 
@@ -115,7 +118,8 @@ def evaluate_models(
     the prefix ``LABEL=``. The results of training runs of the same model, or with the same label,
     are averaged. The configuration file ``file`` and the values in ``overrides``, keyed by dotted
     configuration key, override the configuration of a training run. By default, ``images`` are the
-    test images that the configuration specifies.
+    test images that the configuration specifies. ``truth`` replaces the ground truth that the
+    options specify.
     """
     if not names:
         raise InvalidInputError(
@@ -125,14 +129,14 @@ def evaluate_models(
         )
     config = configuration.load(file, overrides)
     devices = {f"devices.{key}": value for key, value in config.plain()["devices"].items()}
-    evaluated, sizes = _load_models(names, file, {**devices, **overrides})
+    evaluated, sizes = load_models(names, file, {**devices, **overrides})
     size = next(iter(sizes.values()), config.model.target_size)
     section = config.model.model_copy(update={"target_size": size})
     if images is None:
         images = open_images(config.model_copy(update={"model": section}), TEST)
     for label, trained_size in sizes.items():
         check_image_size(images, label, trained_size)
-    truth = _ground_truth(images, options)
+    truth = _ground_truth(images, options) if truth is None else truth
     scores = compute_scores(evaluated, truth)
     about = {
         **truth.about(),
@@ -140,20 +144,22 @@ def evaluate_models(
         "target_size": size,
         "bootstraps": options.bootstraps,
         "interval": metrics.CONFIDENCE,
-        "models": [_describe(each) for each in evaluated],
+        "models": [describe_model(each) for each in evaluated],
         **provenance(DISTRIBUTIONS, TASK, [each.group for each in evaluated]),
     }
     outcome = compute.Outcome(done=len(images), failed=images.failed)
     comparison = compare(scores, options.bootstraps)
-    return Evaluation(comparison, scores, truth, about, outcome, images.warnings)
+    warnings = [*images.warnings, *truth.warnings()]
+    return Evaluation(comparison, scores, truth, about, outcome, warnings)
 
 
-def _load_models(
+def load_models(
     names: Sequence[str], file: Path | None, overrides: dict[str, Any]
 ) -> tuple[list[EvaluatedModel], dict[str, int]]:
-    """Load the models, and return them in the given order.
+    """Load models for an evaluation, and return them in the given order.
 
-    Also return the image size of each network, keyed by model label.
+    The arguments are the same as those of :func:`evaluate_models`. Also return the image size of
+    each network, keyed by model label.
     Models without weights use the image size of the networks, so they are loaded last.
     """
     found: list[tuple[str, str, str, Path | None]] = []
@@ -186,7 +192,9 @@ def _load_models(
 
 def _ground_truth(images: ImageDataset, options: EvaluationOptions) -> GroundTruth:
     if options.against == "synthetic":
-        return SyntheticAnomalies(images, options.seeds, options.kinds, options.wavelength)
+        return SyntheticAnomalies(
+            images, options.seeds, options.kinds, options.wavelength, options.protocol
+        )
     if options.against == "flux":
         return labels_from_flux(images, options.goes_class, options.flux_source)
     if options.against == "labels":
@@ -201,7 +209,8 @@ def _ground_truth(images: ImageDataset, options: EvaluationOptions) -> GroundTru
     return EventRegions(images, options.event_types, options.events_source)
 
 
-def _describe(model: EvaluatedModel) -> dict[str, Any]:
+def describe_model(model: EvaluatedModel) -> dict[str, Any]:
+    """Return a JSON-serializable description of a loaded model."""
     return {
         "label": model.label,
         "model": model.group,

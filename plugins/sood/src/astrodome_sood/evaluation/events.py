@@ -85,6 +85,10 @@ class EventRegions:
             "left_out": len(self._images) - len(self._found),
         }
 
+    def warnings(self) -> list[str]:
+        """Return warnings about the ground truth."""
+        return []
+
 
 def region(event: dict[str, Any], geometry: ImageGeometry) -> NDArray[np.bool_]:
     """Return the mask of the event region in an image with the given geometry.

@@ -27,7 +27,7 @@ class LabeledImage:
     anomaly, or an empty string for a normal image. ``label`` is 1 for an anomalous image, 0 for a
     normal image, and None if the label is unknown. ``mask`` has the shape (H, W) and is True for
     anomalous pixels; it is None if the anomalous pixels are unknown. ``wavelength`` is in
-    angstroms.
+    angstroms. ``edge`` is the width of the edge of a synthetic anomaly, in pixels.
     """
 
     index: int
@@ -37,6 +37,7 @@ class LabeledImage:
     label: int | None = None
     mask: NDArray[np.bool_] | None = None
     wavelength: int | None = None
+    edge: float | None = None
 
 
 def labeled_image(
@@ -46,6 +47,7 @@ def labeled_image(
     pixels: NDArray[np.float32] | None = None,
     label: int | None = None,
     mask: NDArray[np.bool_] | None = None,
+    edge: float | None = None,
 ) -> LabeledImage:
     """Return the image with the given index in a data set, and its ground truth.
 
@@ -54,7 +56,7 @@ def labeled_image(
     about = images.describe(index)
     name = Path(str(about.get("path"))).name
     pixels = images[index] if pixels is None else pixels
-    return LabeledImage(index, name, kind, pixels, label, mask, about.get("wavelength"))
+    return LabeledImage(index, name, kind, pixels, label, mask, about.get("wavelength"), edge)
 
 
 class GroundTruth(Protocol):
@@ -68,11 +70,24 @@ class GroundTruth(Protocol):
         """Return a description of the ground truth for the evaluation results."""
         ...
 
+    def warnings(self) -> list[str]:
+        """Return warnings about the ground truth."""
+        ...
+
 
 class ImageLabels:
     """Ground truth that labels each image as 1 (anomalous) or 0 (normal).
 
-    Images without a label are skipped.
+    ``labels`` contains the labels, keyed by the index of the image in the data set. Images without
+    a label are skipped. ``hint`` is part of the error message if there are no labels.
+
+    Examples
+    --------
+    >>> from astrodome_sood import evaluate, open_images
+    >>> images = open_images("patches", target_size=32)
+    >>> truth = ImageLabels(images, {0: 0, 1: 1, 2: 0, 3: 1}, "Add labels.")
+    >>> evaluate("threshold", images, against=truth, bootstraps=10).table["kind"].tolist()
+    ['all']
     """
 
     def __init__(self, images: ImageSet, labels: dict[int, int], hint: str, **about: Any) -> None:
@@ -98,6 +113,10 @@ class ImageLabels:
         """Return a description of the ground truth for the evaluation results."""
         left_out = len(self._images) - len(self._labels)
         return {"reference": "labels", "left_out": left_out, **self._about}
+
+    def warnings(self) -> list[str]:
+        """Return warnings about the ground truth."""
+        return []
 
 
 def labels_from_flux(images: ImageSet, goes_class: str, source: str = "") -> ImageLabels:

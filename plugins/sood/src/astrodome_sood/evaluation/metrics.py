@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 BINS = 2048
 CONFIDENCE = 0.95
@@ -89,17 +89,42 @@ def bootstrap_weights(groups: NDArray[np.int64], count: int, seed: int) -> NDArr
 
 
 def image_metrics(
-    labels: NDArray[Any],
-    scores: Floats,
-    groups: Sequence[int] | NDArray[np.int64],
-    bootstraps: int,
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike | None = None,
+    bootstraps: int = 1000,
     seed: int = 0,
 ) -> dict[str, Estimate]:
-    """Return bootstrap estimates of the AUROC and the average precision of image scores.
+    """Compute the AUROC and the average precision of image scores.
 
-    The keys are ``auroc`` and ``ap``. ``groups`` contains, for each score, the index of the image
-    from which the evaluated image was derived. Images with the same index are resampled together.
+    Parameters
+    ----------
+    labels : array_like
+        1 for anomalous images and 0 for normal images, with shape (N,).
+    scores : array_like
+        Image scores with shape (N,). Larger scores are more anomalous.
+    groups : array_like, optional
+        Index of the original image from which each image was derived, with shape (N,). Images with
+        the same index are resampled together. By default, all images are independent.
+    bootstraps : int
+        Number of bootstrap samples.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    dict of str to Estimate
+        Estimates with the keys ``auroc`` and ``ap``.
+
+    Examples
+    --------
+    >>> found = image_metrics([0, 0, 1, 1], [0.1, 0.4, 0.3, 0.9])
+    >>> found["auroc"].value, found["ap"].value.round(3)
+    (0.75, 0.833)
+    >>> low, high = found["auroc"].interval
     """
+    labels, scores = np.asarray(labels), np.asarray(scores)
+    groups = np.arange(len(scores)) if groups is None else groups
     _, rank = np.unique(scores, return_inverse=True)
     _, group = np.unique(groups, return_inverse=True)
     weights = bootstrap_weights(group, bootstraps, seed)
@@ -113,6 +138,47 @@ def image_metrics(
         "auroc": Estimate(float(auroc_of_counts(*total)), auroc_of_counts(*samples)),
         "ap": Estimate(float(precision_of_counts(*total)), precision_of_counts(*samples)),
     }
+
+
+def pixel_metrics(
+    masks: ArrayLike,
+    maps: ArrayLike,
+    groups: ArrayLike | None = None,
+    bootstraps: int = 1000,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """Compute the average precision and the IoU of pixel scores.
+
+    Parameters
+    ----------
+    masks : array_like
+        Masks of the anomalous pixels, with shape (N, H, W).
+    maps : array_like
+        Pixel scores with shape (N, H, W). Larger scores are more anomalous.
+    groups, bootstraps, seed
+        See :func:`image_metrics`.
+
+    Returns
+    -------
+    dict of str to Estimate
+        Estimates with the keys ``pixel_ap`` and ``iou``. The IoU is the intersection over union of
+        the mask and the pixels above Otsu's threshold.
+
+    Examples
+    --------
+    >>> masks = np.zeros((2, 4, 4), bool)
+    >>> masks[0, 1:3, 1:3] = True
+    >>> found = pixel_metrics(masks, masks + 0.1, bootstraps=10)
+    >>> found["pixel_ap"].value, found["iou"].value
+    (1.0, 1.0)
+    """
+    scores = np.asarray(maps)
+    counts = PixelCounts.with_quantile_bins(scores.ravel())
+    groups = np.arange(len(scores)) if groups is None else np.asarray(groups)
+    for one, mask, group in zip(scores, np.asarray(masks, bool), groups.tolist(), strict=True):
+        counts.add(one, mask, group)
+    iou, _ = counts.iou_at_otsu(bootstraps, seed)
+    return {"pixel_ap": counts.average_precision(bootstraps, seed), "iou": iou}
 
 
 @dataclass

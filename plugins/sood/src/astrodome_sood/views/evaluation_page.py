@@ -52,7 +52,7 @@ def write_evaluation(evaluation: Evaluation, out: str | os.PathLike[str]) -> Pat
     Examples
     --------
     >>> from astrodome_sood import evaluate
-    >>> result = evaluate("threshold", "patches", kinds=["blur"], bootstraps=10, target_size=32)
+    >>> result = evaluate("threshold", "patches", kinds=["occult"], bootstraps=10, target_size=32)
     >>> write_evaluation(result, "evaluation").name
     'evaluation.html'
     """
