@@ -22,6 +22,9 @@ SMALL = (
 )
 """Options for a network that is trained within a second."""
 TRAIN = (("--data-dir={patches}", "--epochs=1", *SMALL),)
+FINDERS = ("detect", "segmentation", "statistics")
+"""Models that find defects."""
+TRAIN_FINDER = ((*TRAIN[0], "--set", "model.options.epoch_images=16"),)
 PREDICT = (("--data-dir={patches}", "--load-path={run}", *SMALL),)
 TOKEN = "--token={token}"
 
@@ -47,6 +50,12 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sdo sood ae train": TRAIN,
     "sdo sood ce_vae predict": PREDICT,
     "sdo sood ae predict": (("--data-dir={patches}", "--load-path={run_ae}", *SMALL),),
+    **{f"sdo sood {model} train": TRAIN_FINDER for model in FINDERS},
+    **{
+        f"sdo sood {model} predict": (("--data-dir={patches}", f"--load-path={{run_{model}}}"),)
+        for model in FINDERS
+    },
+    "sdo sood calibrate": (("{run}",),),
     "sdo sood threshold predict": (("--data-dir={patches}", "--target-size=32"),),
     "sdo sood ce_vae reconstruct": (("--data-dir={patches}", "--load-path={run}"),),
     "sdo sood ae reconstruct": (("--data-dir={patches}", "--load-path={run_ae}"),),

@@ -17,7 +17,7 @@ from astrodome import AstrodomeError
 from PIL import Image
 
 EXAMPLE = Path(__file__).parents[2] / "examples/sood_api.py"
-MODULES = ("", ".api.data", ".api.models", ".api.evaluation", ".views.report")
+MODULES = ("", ".api.calibration", ".api.data", ".api.models", ".api.evaluation", ".views.report")
 MODULES += (".views.evaluation_page", ".scoring.onnx_export")
 
 
@@ -64,6 +64,9 @@ def test_scores_do_not_depend_on_how_model_and_images_are_given(folder: Path) ->
     maps = sood.score_maps("run", images)
     mean = sood.score("run", images, sample_score="map")["score"]
     np.testing.assert_allclose(mean.sort_index(), maps.mean(axis=(1, 2)), rtol=1e-5)
+    top = sood.score("run", images, sample_score="top")["score"]
+    largest = np.sort(maps.reshape(len(maps), -1), axis=1)[:, -103:]
+    np.testing.assert_allclose(top.sort_index(), largest.mean(axis=1), rtol=1e-5)
 
 
 def test_a_run_is_trained_on_open_images_and_resumed(folder: Path) -> None:

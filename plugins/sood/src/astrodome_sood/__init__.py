@@ -1,10 +1,11 @@
 """Detect anomalous images of the Sun, and anomalous regions in them.
 
 :func:`open_images` opens a data set, and :func:`build_dataset` creates an SDO ML v2 store.
-:func:`train` trains a model, and :func:`score`, :func:`score_maps`, :func:`reconstruct` and
-:func:`generate` apply a trained model. :func:`evaluate` compares the scores of models with a ground
-truth. :func:`write_evaluation` and :func:`write_report` write HTML pages, and :func:`export_onnx`
-exports a model.
+:func:`train` trains a model, and :func:`score`, :func:`score_maps`, :func:`explain`,
+:func:`reconstruct` and :func:`generate` apply a trained model. :func:`calibrate` calibrates
+false-alarm probabilities with clean images. :func:`evaluate` compares the scores of models with a
+ground truth. :func:`write_evaluation` and :func:`write_report` write HTML pages, and
+:func:`export_onnx` exports a model.
 
 Examples
 --------

@@ -30,10 +30,17 @@ OPTIONS = ""
 """Origin of configuration values that are not read from a file."""
 RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
 """Sections of the training configuration that are also used for predictions."""
-MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
-    "ae": {"model": {"target_size": 128}, "train": {"n_epochs": 20}}
+_SEGMENTATION: dict[str, Any] = {
+    "model": {"fmap_sizes": [16, 32, 64]},
+    "data": {"batch_size": 32},
+    "train": {"n_epochs": 60, "lr": 2e-3, "early_stopping": False},
 }
-"""Model-specific default values, which are the same as in sdo-cli."""
+MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
+    "ae": {"model": {"target_size": 128}, "train": {"n_epochs": 20}},  # As in sdo-cli
+    "segmentation": _SEGMENTATION,
+    "detect": _SEGMENTATION,
+}
+"""Model-specific default values."""
 NO_EFFECT = ("data.prefetch_factor", "data.sdo_ml_v2.reduce_memory", "debug")
 """sdo-cli configuration keys that are accepted but have no effect."""
 
@@ -159,8 +166,11 @@ class PredictSection(ConfigSection):
     """Folder for the predictions. null selects a subfolder of the run folder."""
     score_mode: str = "combi"
     """Type of pixel score, for models that have several types."""
-    sample_score: Literal["own", "map"] = "own"
-    """Type of image score: the score that the model defines (own) or the mean pixel score (map)."""
+    sample_score: Literal["own", "map", "top"] = "own"
+    """Type of image score: the score that the model defines (own), the mean pixel score (map), or
+    the mean of the largest 10 % of the pixel scores (top)."""
+    false_alarm_rate: Share | None = None
+    """Rate at which clean images are marked as anomalous. null marks no images."""
     scale: Literal["run", "image"] = "run"
     """Gray scale of the maps: one scale for all maps (run), or one scale for each map (image)."""
     save_src_img: bool = False
@@ -363,7 +373,7 @@ def _network_shape(path: Path) -> dict[str, Any]:
     if path.suffix not in extensions or not path.is_file():
         return {}
     metadata, _ = weights.read(path)
-    return {"model": {key: metadata[key] for key in weights.SHAPE.values() if key in metadata}}
+    return {"model": {key: metadata[key] for key in weights.SHAPE if key in metadata}}
 
 
 def _nested(dotted: str, value: Any) -> dict[str, Any]:

@@ -24,12 +24,33 @@ def register_kinds() -> Iterable[KindSpec]:
         "astrodome_sood.protocols:AnomalyModel",
         summary="Anomaly detection in images of the Sun.",
         role="model",
-        optional=("train", "reconstruct", "generate"),
+        optional=("train", "reconstruct", "generate", "explain"),
     )
 
 
 @hookimpl
 def register_models() -> Iterable[ModelSpec]:
+    yield ModelSpec(
+        "sood",
+        "detect",
+        "astrodome_sood.models.detect:DetectModel",
+        summary="Segmentation of defects, combined with local statistics.",
+        verbs=("train", "predict", "explain"),
+    )
+    yield ModelSpec(
+        "sood",
+        "statistics",
+        "astrodome_sood.models.statistics:StatisticsModel",
+        summary="Density of local statistics, which explains its scores.",
+        verbs=("train", "predict", "explain"),
+    )
+    yield ModelSpec(
+        "sood",
+        "segmentation",
+        "astrodome_sood.models.segmentation:SegmentationModel",
+        summary="U-Net that is trained to find generated defects.",
+        verbs=("train", "predict"),
+    )
     yield ModelSpec(
         "sood",
         "ce_vae",

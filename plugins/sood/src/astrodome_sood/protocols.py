@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -57,6 +58,22 @@ class ImageDataset(ImageSet, Protocol):
     def digest(self) -> str:
         """Return a SHA-256 digest that identifies the images."""
         ...
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Statistic of an image that deviates most from the training images.
+
+    ``deviation`` is in robust standard deviations of the training images, and is negative if the
+    value is lower than usual. ``row`` and ``column`` are the center of the region, in pixels from
+    the upper left corner. ``text`` describes the deviation and its region in one sentence.
+    """
+
+    statistic: str
+    deviation: float
+    row: float
+    column: float
+    text: str
 
 
 @runtime_checkable
@@ -114,5 +131,13 @@ class AnomalyModel(Protocol):
         The attribute ``z_dim`` of the model is the dimension Z.
 
         This method is required only if the ModelSpec declares the verb ``generate``.
+        """
+        ...
+
+    def explain(self, batch: NDArray[np.float32]) -> list[Explanation]:
+        """Return the most important deviation of each image from the training images.
+
+        ``batch`` has the shape (N, C, H, W), and the result has N elements. This method is required
+        only if the ModelSpec declares the verb ``explain``.
         """
         ...

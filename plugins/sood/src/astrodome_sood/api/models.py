@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,14 @@ from ..datasets import loading
 from ..datasets.arrays import allocate
 from ..protocols import ImageSet
 from ..scoring import reconstruction
-from ..scoring.scorer import batches, check_image_size, load_model, pixel_mode, score_images
+from ..scoring.scorer import (
+    batches,
+    check_image_size,
+    explain_images,
+    load_model,
+    pixel_mode,
+    score_images,
+)
 from .arguments import Keys, Model, StrPath, configure, model_config, to_text
 
 if TYPE_CHECKING:
@@ -34,10 +42,13 @@ def train(
 ) -> Run:
     """Train a model, or resume an interrupted training run.
 
+    The false-alarm probabilities are calibrated with the validation images; see :func:`calibrate`.
+
     Parameters
     ----------
     model : str
-        ``"ce_vae"``, ``"ae"``, or the name of a model from another plugin.
+        ``"detect"``, ``"segmentation"``, ``"statistics"``, ``"ce_vae"``, ``"ae"``, or the name of
+        a model from another plugin.
     images : str, path or ImageDataset
         Image data set, or its folder or URL. The location is recorded in ``run.json``.
     run : str or path
@@ -71,7 +82,7 @@ def train(
     >>> run.record["status"], run.record["train_images"], run.record["epochs"]
     ('finished', 38, 2)
     """
-    from ..training import train_run
+    from ..scoring.calibration import train_and_calibrate
 
     options["log_dir"] = to_text(run)
     if isinstance(images, str | os.PathLike):
@@ -80,7 +91,7 @@ def train(
     else:
         options |= {"data_dir": images.location, "target_size": images[0].shape[-1]}
         settings = configure(config, options, model)
-    return train_run(model, images, settings).run
+    return train_and_calibrate(model, images, settings).run
 
 
 def score(
@@ -101,7 +112,8 @@ def score(
         Configuration values, passed as keyword arguments. The name of each argument is the
         configuration key without its section, for example ``batch_size`` for
         ``data.batch_size``. ``devices`` is the number of GPUs, a list of GPU indices, or ``"cpu"``.
-        With ``sample_score="map"``, the score of an image is the mean of its pixel scores.
+        With ``sample_score="map"``, the score of an image is the mean of its pixel scores, and
+        with ``"top"``, the mean of the largest 10 % of its pixel scores.
 
     Returns
     -------
@@ -166,6 +178,55 @@ def score_maps(
         maps[start : start + len(batch)] = batch
         start += len(batch)
     return maps
+
+
+def explain(
+    model: Model, images: StrPath | ImageSet, *, config: Keys = None, **options: Any
+) -> pd.DataFrame:
+    """Find the statistic of each image that deviates most from the training images.
+
+    Parameters
+    ----------
+    model : Run, str or path
+        Run, run folder or weights file of a model that explains its scores, such as ``detect`` or
+        ``statistics``.
+    images : str, path or ImageSet
+        Image data set, or its folder or URL.
+    config : mapping, optional
+        Configuration values, keyed by dotted configuration key.
+    **options
+        The same options as for :func:`score`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per image, in the order of the images. The columns are ``statistic``, ``deviation``
+        (in robust standard deviations of the training images, negative if the value is lower than
+        usual), ``row`` and ``column`` (center of the region, in pixels) and ``text``.
+
+    Raises
+    ------
+    AstrodomeError
+        If the model does not explain its scores, or if the weights do not exist or do not match the
+        images.
+
+    Examples
+    --------
+    >>> statistics = train("statistics", "patches", "statistics", target_size=32)
+    >>> list(explain(statistics, "patches").columns)
+    ['statistic', 'deviation', 'row', 'column', 'text']
+    """
+    backend, settings, found = _load(model, images, config, options)
+    if not hasattr(backend, "explain"):
+        raise InvalidInputError(
+            f"The model {type(backend).__name__} does not explain its scores.",
+            "Use a model that has the verb 'explain', for example detect.",
+        )
+    return pd.DataFrame(
+        asdict(explanation)
+        for batch in batches(found, settings.data.batch_size)
+        for explanation in explain_images(backend, batch)
+    )
 
 
 def reconstruct(

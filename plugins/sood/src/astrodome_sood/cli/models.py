@@ -62,6 +62,11 @@ class PredictOptions(OptionGroup):
         "-t",
         "--test-dir",
     )
+    false_alarm_rate: float | None = option(
+        None,
+        "Rate at which clean images are marked as anomalous, for example 0.01. The run must be "
+        "calibrated.",
+    )
     scale: str | None = option(
         None,
         "Gray scale of the maps. 'run' (default) uses the same scale for all maps, and 'image' "
@@ -108,12 +113,12 @@ def _train(model: str) -> Callable[..., None]:
     ) -> None:
         """Train a model. Run the same command again to resume an interrupted training run."""
         from ..datasets.loading import open_images
-        from ..training import train_run
+        from ..scoring.calibration import train_and_calibrate
 
         config = load_config(settings, images, training, network, model=model)
         with show_progress():
             opened = open_images(config)
-            result = train_run(model, opened, config)
+            result = train_and_calibrate(model, opened, config)
         if not result.is_primary:
             return
         print_warnings(opened.warnings)

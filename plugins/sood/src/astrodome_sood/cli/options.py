@@ -100,9 +100,9 @@ class ScoreOptions(OptionGroup):
     )
     sample_score: str | None = option(
         None,
-        "Type of image score. 'own' (default) is the score that the model defines, and 'map' is "
-        "the mean pixel score.",
-        metavar="own|map",
+        "Type of image score. 'own' (default) is the score that the model defines, 'map' is the "
+        "mean pixel score, and 'top' is the mean of the largest 10 % of the pixel scores.",
+        metavar="own|map|top",
     )
 
 

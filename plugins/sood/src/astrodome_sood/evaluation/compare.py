@@ -31,7 +31,8 @@ class EvaluatedModel:
 
     ``group`` is the name of the model, or the label specified by the user. The results of the
     training runs in a group are averaged. ``output`` selects the image score: ``own`` for the image
-    score that the model defines, or ``map`` for the mean of the pixel scores.
+    score that the model defines, ``map`` for the mean of the pixel scores, or ``top`` for the mean
+    of the largest 10 % of the pixel scores.
     """
 
     label: str

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from astrodome import AstrodomeError, InvalidInputError
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
 from ..protocols import ImageSet
 from . import weights
+from .devices import autocast, image_tensor, scoring_device, scoring_precision
 from .network import Autoencoder, Vae
 
 
@@ -34,6 +34,7 @@ class NetworkModel:
     ) -> None:
         """Train the network. If ``model.load_path`` is set, training starts from these weights."""
         from .fit import fit  # Importing Lightning takes several seconds.
+        from .lightning_module import training_module
 
         if load_path := config["model"]["load_path"]:
             net = weights.load(self.name, Path(load_path), config)
@@ -41,18 +42,13 @@ class NetworkModel:
             with torch.random.fork_rng():
                 torch.manual_seed(config["seed"])
                 net = weights.new_network(self.name, config, channels=train[0].shape[0])
-        fit(self.name, net, train, validation, run, config)
+        fit(self.name, training_module(net, config), train, validation, run, config)
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
         """Load the weights from a run folder, a weights file or an sdo-cli checkpoint."""
-        from .devices import scoring_device, scoring_precision
-
-        if path is None:
-            raise InvalidInputError(
-                f"The model {self.name} requires trained weights.",
-                "Set model.load_path to a run folder or a weights file.",
-            )
-        net = weights.load(self.name, path, config).requires_grad_(False)
+        net = weights.load(self.name, weights.required(self.name, path), config).requires_grad_(
+            False
+        )
         self.net = net.to(scoring_device(config))
         self._precision = scoring_precision(config)
 
@@ -88,17 +84,11 @@ class NetworkModel:
         return next(self.net.parameters()).device
 
     def _tensor(self, batch: NDArray[np.float32]) -> torch.Tensor:
-        if batch.shape[1] != self.net.channels:
-            raise AstrodomeError(
-                f"Invalid number of image channels {batch.shape[1]}: expected {self.net.channels}."
-            )
-        images = torch.from_numpy(batch).to(self._device, non_blocking=True)
+        images = image_tensor(batch, self.net.channels, self._device)
         return images.contiguous(memory_format=torch.channels_last)
 
     def _autocast(self) -> torch.autocast:
-        """Return a context manager that enables the configured precision."""
-        dtype = torch.float16 if self._precision == "16" else torch.bfloat16
-        return torch.autocast(self._device.type, dtype, enabled=self._precision != "32")
+        return autocast(self._device.type, self._precision)
 
 
 def _array(tensor: torch.Tensor) -> NDArray[np.float32]:

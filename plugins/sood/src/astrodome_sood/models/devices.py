@@ -1,12 +1,14 @@
-"""Select the configured devices and floating-point precision for training and scoring."""
+"""Select the configured devices and floating-point precision, and copy images to a device."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from astrodome import AstrodomeError
+from numpy.typing import NDArray
 
 LIGHTNING_PRECISION = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 
@@ -87,3 +89,23 @@ def bf16_is_faster(accelerator: str) -> bool:
     if accelerator == "gpu":
         return torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 0)
     return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+
+def autocast(device: str, precision: str) -> torch.autocast:
+    """Return a context manager that enables a precision: ``32``, ``bf16`` or ``16``."""
+    dtype = torch.float16 if precision == "16" else torch.bfloat16
+    return torch.autocast(device, dtype, enabled=precision != "32")
+
+
+def image_tensor(
+    batch: NDArray[np.float32], channels: int, device: torch.device | str
+) -> torch.Tensor:
+    """Copy images with shape (N, C, H, W) to a device.
+
+    Raises AstrodomeError if the images do not have the expected number of channels.
+    """
+    if batch.shape[1] != channels:
+        raise AstrodomeError(
+            f"Invalid number of image channels {batch.shape[1]}: expected {channels}."
+        )
+    return torch.from_numpy(np.ascontiguousarray(batch)).to(device, non_blocking=True)

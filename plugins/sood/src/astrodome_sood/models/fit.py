@@ -23,14 +23,14 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.profilers import SimpleProfiler
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch import nn
 
 from .. import progress
 from ..library_warnings import without_warnings
 from ..protocols import ImageSet
 from . import devices, weights
 from .batches import loader
-from .lightning_module import training_module
-from .network import Autoencoder
+from .lightning_module import TrainingModule
 
 CHECKPOINT = "last.ckpt"
 METRICS = "metrics.csv"
@@ -38,13 +38,13 @@ METRICS = "metrics.csv"
 
 def fit(
     model: str,
-    net: Autoencoder,
+    module: TrainingModule,
     train: ImageSet,
     validation: ImageSet,
     run: Run,
     config: Mapping[str, Any],
 ) -> None:
-    """Train a network, and write the results to a run folder.
+    """Train the network in a Lightning module, and write the results to a run folder.
 
     If the run folder contains a checkpoint, training resumes from it. In distributed training, the
     batches of each epoch are divided among the processes, and the first process writes to the run
@@ -58,13 +58,13 @@ def fit(
         progress.task("Training", steps, "steps") as task,
         without_warnings("lightning", "lightning.pytorch"),  # Warnings about unused devices
     ):
-        recorder = RunRecorder(run.path, model, net, task, section["print_every_iter"])
+        recorder = RunRecorder(run.path, model, module.net, task, section["print_every_iter"])
         callbacks = [stopping, recorder] if section["early_stopping"] else [recorder]
         trainer = _trainer(model, run, config, callbacks)
         process = (trainer.global_rank, trainer.world_size)
         try:
             trainer.fit(
-                training_module(net, config),
+                module,
                 loader(train, config, config["seed"], *process),
                 loader(validation, config, None, *process),
                 ckpt_path=checkpoint if checkpoint.is_file() else None,
@@ -79,7 +79,7 @@ def fit(
             raise
     if trainer.is_global_zero:
         run.note(
-            parameters=sum(weight.numel() for weight in net.parameters()),
+            parameters=sum(weight.numel() for weight in module.net.parameters()),
             epochs=trainer.current_epoch,
             stopped_early=stopping.stopped_epoch > 0,
             best_epoch=recorder.best_epoch,
@@ -172,7 +172,7 @@ class RunRecorder(Callback):
     """
 
     def __init__(
-        self, folder: Path, model: str, net: Autoencoder, task: progress.Task, every: int
+        self, folder: Path, model: str, net: nn.Module, task: progress.Task, every: int
     ) -> None:
         self.best, self.best_epoch = math.inf, -1
         self._folder, self._model, self._net = folder, model, net

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from astrodome import AstrodomeError
@@ -76,6 +77,16 @@ class Autoencoder(nn.Module):
         for layer in self.modules():  # The layout channels_last is faster on CPUs.
             if type(layer) in (nn.Conv2d, nn.ConvTranspose2d):
                 layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """Shape of the network, for the weights file."""
+        return {
+            "channels": self.channels,
+            "target_size": self.size,
+            "z_dim": self.z_dim,
+            "fmap_sizes": self.fmap_sizes,
+        }
 
     def latent(self, x: Tensor) -> Tensor:
         """Return the latent vectors from which images are decoded, with shape (N, z_dim)."""

@@ -1,4 +1,4 @@
-"""Compute the pixel scores of the ceVAE.
+"""Compute the pixel scores of the ceVAE, and image scores from pixel scores.
 
 The scores of an image do not depend on the other images in its batch: the differentiated term is a
 sum over the images, and gradients are scaled separately for each image. The noise is the same for
@@ -7,6 +7,7 @@ all images and is determined by a seed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -19,6 +20,8 @@ from .network import Vae
 PIXEL_SCORES = ("rec", "kl_grad", "rec_grad", "elbo_grad", "combi")
 NOISY_COPIES, NOISE = 2, 0.1
 """Number of noisy image copies for an averaged gradient, and standard deviation of the noise."""
+TOP_SHARE = 0.1
+"""Fraction of the pixels with the largest scores whose mean is used as an image score."""
 KERNEL_SIDE, KERNEL_SIGMA = 7, 3.0
 """Width and standard deviation, in pixels, of the Gaussian kernel that smooths gradients."""
 
@@ -76,3 +79,10 @@ def smoothed(maps: Tensor) -> Tensor:
     padded = functional.pad(maps[:, None], [KERNEL_SIDE // 2] * 4, mode="reflect")
     rows = functional.conv2d(padded, weights.view(1, 1, -1, 1))
     return functional.conv2d(rows, weights.view(1, 1, 1, -1))[:, 0]
+
+
+def top_mean(maps: Tensor) -> Tensor:
+    """Return the mean of the largest values of each map, with shape (N,)."""
+    flat = maps.flatten(1)
+    count = max(1, math.ceil(TOP_SHARE * flat.shape[1]))
+    return flat.topk(count, dim=1).values.mean(dim=1)

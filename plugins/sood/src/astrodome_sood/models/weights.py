@@ -16,15 +16,15 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from astrodome import AstrodomeError, errors, files
-from torch import Tensor
+from astrodome import AstrodomeError, InvalidInputError, errors, files
+from torch import Tensor, nn
 
 from .network import Autoencoder, Vae
 
 WEIGHTS = "weights.safetensors"
 NETWORKS: dict[str, type[Autoencoder]] = {"ce_vae": Vae, "ae": Autoencoder}
-SHAPE = {"size": "target_size", "z_dim": "z_dim", "fmap_sizes": "fmap_sizes"}
-"""Mapping from the attributes that define the shape of a network to configuration keys."""
+SHAPE = ("target_size", "z_dim", "fmap_sizes")
+"""Configuration keys that define the shape of an autoencoder."""
 SDO_CLI_EXTENSIONS = (".ckpt", ".pth", ".pt")
 SDO_CLI_FILE = "ae_final.pth"
 """Name of the weights file in an sdo-cli checkpoint folder."""
@@ -54,25 +54,56 @@ def locate(path: Path) -> Path:
     return path / next((name for name in names if (path / name).is_file()), WEIGHTS)
 
 
+def required(model: str, path: Path | None) -> Path:
+    """Return the path of the weights, or raise InvalidInputError if it is None."""
+    if path is None:
+        raise InvalidInputError(
+            f"The model {model} requires trained weights.",
+            "Set model.load_path to a run folder or a weights file.",
+        )
+    return path
+
+
 def new_network(model: str, config: Mapping[str, Any], channels: int) -> Autoencoder:
     """Create a network with the configured shape and random weights."""
     shape = config["model"]
     return NETWORKS[model](shape["target_size"], channels, shape["z_dim"], shape["fmap_sizes"])
 
 
-def save(model: str, net: Autoencoder, path: Path) -> None:
-    """Write the weights, with the model name and the network shape as metadata."""
-    metadata = {"model": model, "channels": net.channels}
-    metadata |= {key: getattr(net, name) for name, key in SHAPE.items()}
+def save(model: str, net: nn.Module, path: Path) -> None:
+    """Write the weights, with the model name and the network shape as metadata.
+
+    The attribute ``shape`` of the network is a JSON-serializable dict with the network shape.
+    """
+    metadata = {"model": model, **net.shape}  # type: ignore[dict-item]
     weights = {name: value.contiguous() for name, value in net.state_dict().items()}
     files.write_bytes(path, safetensors.torch.save(weights, {"astrodome": json.dumps(metadata)}))
 
 
 def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
-    """Load a network from a run folder or a weights file.
+    """Load an autoencoder from a run folder or a weights file.
 
     Raises AstrodomeError if the file is not a valid weights file, contains the weights of another
     model, or does not match the network shape in the configuration.
+    """
+    metadata, weights = read_model(model, path)
+    for key in SHAPE:
+        if metadata[key] != config["model"][key]:
+            raise AstrodomeError(
+                f"The weights {locate(path)} were trained with model.{key} {metadata[key]}, but "
+                f"the configuration contains {config['model'][key]}.",
+                f"Remove model.{key} from the configuration, or use other weights.",
+            )
+    net = new_network(model, config, metadata["channels"])
+    net.load_state_dict(weights)
+    return net
+
+
+def read_model(model: str, path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the metadata and the tensors in a run folder or a weights file of a model.
+
+    Raises AstrodomeError if the file does not exist, is not a valid weights file, or contains the
+    weights of another model.
     """
     path = locate(path)
     if not path.is_file():
@@ -83,23 +114,14 @@ def load(model: str, path: Path, config: Mapping[str, Any]) -> Autoencoder:
             f"Invalid weights {path}: expected weights of {model}, got weights of "
             f"{metadata.get('model', 'an unknown model')}."
         )
-    for key in SHAPE.values():
-        if metadata[key] != config["model"][key]:
-            raise AstrodomeError(
-                f"The weights {path} were trained with model.{key} {metadata[key]}, but the "
-                f"configuration contains {config['model'][key]}.",
-                f"Remove model.{key} from the configuration, or use other weights.",
-            )
-    net = new_network(model, config, metadata["channels"])
-    net.load_state_dict(weights)
-    return net
+    return metadata, weights
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the metadata and the tensors in a weights file.
 
-    The metadata contains ``model``, ``channels`` and the configuration keys in ``SHAPE``. Raises
-    AstrodomeError if the file cannot be read.
+    The metadata contains ``model``, ``channels``, ``target_size`` and the other parameters of the
+    network. Raises AstrodomeError if the file cannot be read.
     """
     return _read_sdo_cli(path) if path.suffix in SDO_CLI_EXTENSIONS else _read_safetensors(path)
 

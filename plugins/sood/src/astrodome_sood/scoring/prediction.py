@@ -1,7 +1,8 @@
 """Compute anomaly scores for images or pixels, and write them to files.
 
 The mode ``sample`` writes ``predictions.txt``, which has the same columns as in sdo-cli, and
-``predictions.parquet``. Both files are in descending order of the score. The mode ``pixel``
+``predictions.parquet``. Both files are in descending order of the score. If the model can explain
+its scores, the table contains explanations of the largest scores. The mode ``pixel``
 writes the pixel score map of each image to a PNG file. It also writes ``maps.npy``, a float32 array
 of all pixel scores with shape (N, H, W), and ``maps.parquet``, a table with one row per image. The
 column ``row`` in the table is the index into the array.
@@ -26,22 +27,44 @@ from ..config import Config
 from ..datasets.loading import TEST, open_images
 from ..protocols import ImageDataset
 from ..training import DISTRIBUTIONS, TASK
+from .calibration import ScoreCalibration, calibration_of
 from .scorer import (
     ImageResults,
     ModelScorer,
     describe_weights,
+    explain_images,
     load_model,
     output_folder,
     pixel_mode,
+    supports,
 )
 from .shards import ResumableScores
 
 COLUMNS = ("pixel_pred_path", "score", "t_obs", "wavelength")
 SHOWN = {
-    "sample": ("rank", "score", "t_obs", "wavelength", "path"),
-    "pixel": ("map", "mean", "max", "t_obs", "wavelength", "path"),
+    "sample": (
+        "rank",
+        "score",
+        "false_alarm_probability",
+        "anomalous",
+        "explanation",
+        "t_obs",
+        "wavelength",
+        "path",
+    ),
+    "pixel": ("map", "mean", "max", "anomalous_share", "t_obs", "wavelength", "path"),
 }
 """Names of the columns to display, keyed by prediction mode."""
+EXPLANATION = {
+    "explanation": "text",
+    "statistic": "statistic",
+    "deviation": "deviation",
+    "center_row": "row",
+    "center_column": "column",
+}
+"""Mapping from columns of ``predictions.parquet`` to attributes of an explanation."""
+EXPLAINED = 100
+"""Number of images with the largest scores for which an explanation is computed."""
 WHITE_PERCENTILE = 99.9
 """Percentile of the pixel scores that is shown in white.
 
@@ -76,6 +99,7 @@ def predict(
     rows = [dict(images.describe(index)) for index in range(len(images))]
     for row, name in zip(rows, map_names(rows, images.location), strict=True):
         row["map"] = name
+    calibration = calibration_of(config, mode)
     pixel = config.predict.mode == "pixel"
     output = "pixels" if pixel else config.predict.sample_score
     scorer = ModelScorer.create(backend, config, mode, output, jobs)
@@ -87,13 +111,59 @@ def predict(
         scores = saved.compute(jobs, scheduler, "Scoring pixels" if pixel else "Scoring images")
         if pixel:
             about |= {"score_mode": mode, "scale": config.predict.scale}
-            rows = _write_maps(scores, images, rows, folder, config, about)
+            critical = _critical_score(calibration, config.predict.false_alarm_rate)
+            rows = _write_maps(scores, images, rows, folder, config, about, critical)
             saved.path.replace(folder / "maps.npy")
         else:
+            if supports(model, "explain"):
+                _add_explanations(backend, scores, images, rows, config.data.batch_size)
+            if calibration:
+                _add_probabilities(calibration, scores, rows, config.predict.false_alarm_rate)
             rows = _write_scores(scores, rows, folder, about)
         saved.delete()
     outcome = compute.Outcome(done=len(rows), failed=images.failed)
-    return ImageResults(folder, rows, SHOWN[config.predict.mode], outcome, images.warnings)
+    columns = [name for name in SHOWN[config.predict.mode] if any(name in row for row in rows)]
+    return ImageResults(folder, rows, columns, outcome, images.warnings)
+
+
+def _critical_score(calibration: ScoreCalibration | None, rate: float | None) -> float | None:
+    return calibration.pixels.critical_score(rate) if calibration and rate else None
+
+
+def _add_probabilities(
+    calibration: ScoreCalibration,
+    scores: NDArray[np.float32],
+    rows: list[dict[str, Any]],
+    rate: float | None,
+) -> None:
+    """Add the false-alarm probabilities, and mark the images whose probability is at most ``rate``.
+
+    No images are marked if ``rate`` is None.
+    """
+    for row, probability in zip(rows, calibration.images.probability(scores), strict=True):
+        row["false_alarm_probability"] = float(probability)
+        if rate:
+            row["anomalous"] = bool(probability <= rate)
+
+
+def _add_explanations(
+    backend: Any,
+    scores: NDArray[np.float32],
+    images: ImageDataset,
+    rows: list[dict[str, Any]],
+    batch_size: int,
+) -> None:
+    """Add the explanations of the images with the largest scores to their rows."""
+    chosen = np.sort(np.argsort(-scores, kind="stable")[:EXPLAINED]).tolist()
+    for row in rows:
+        row |= dict.fromkeys(EXPLANATION)
+    for start in range(0, len(chosen), batch_size):
+        part = chosen[start : start + batch_size]
+        found = explain_images(backend, images.batch(part))
+        for index, explanation in zip(part, found, strict=True):
+            rows[index] |= {
+                column: getattr(explanation, name) for column, name in EXPLANATION.items()
+            }
 
 
 def map_names(rows: Sequence[Mapping[str, Any]], location: str) -> list[str]:
@@ -144,6 +214,7 @@ def _write_maps(
     folder: Path,
     config: Config,
     about: dict[str, Any],
+    critical: float | None = None,
 ) -> list[dict[str, Any]]:
     for index, (row, scores) in enumerate(zip(rows, maps, strict=True)):
         row |= {
@@ -153,6 +224,10 @@ def _write_maps(
             "max": float(scores.max()),
             "p99_9": float(np.percentile(scores, WHITE_PERCENTILE)),
         }
+        if critical is not None:
+            marked = scores > critical
+            row["anomalous_share"] = float(marked.mean())
+            write_png(folder / f"{Path(row['map']).stem}__mask.png", marked.astype(np.uint8) * 255)
     low, high = min(row["min"] for row in rows), max(row["p99_9"] for row in rows)
     about["scale_range"] = (low, high)
     for index, (row, scores) in enumerate(zip(rows, maps, strict=True)):

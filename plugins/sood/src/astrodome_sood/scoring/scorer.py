@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,11 +16,22 @@ from astrodome.runs import Run
 from numpy.typing import NDArray
 
 from ..config import Config
-from ..protocols import ImageSet
+from ..protocols import Explanation, ImageSet
 from ..training import TASK
 
-RUN_FILES = {"run.json", "config.yaml", "metrics.csv", "last.ckpt", "report.html"}
+RUN_FILES = {
+    "run.json",
+    "config.yaml",
+    "metrics.csv",
+    "last.ckpt",
+    "report.html",
+    "calibration.json",
+    "scorer.onnx",
+}
 """Names of the files in a run folder that do not contain weights."""
+
+TOP_SHARE = 0.1
+"""Fraction of the pixels whose scores are averaged for the image score ``top``."""
 
 
 def find_model(name: str) -> tuple[str, Path | None]:
@@ -56,6 +68,13 @@ def load_model(model: str, config: Config) -> Any:
             Run.open(path, TASK, model)
     backend.load(path, config.plain())
     return backend
+
+
+def supports(model: str, verb: str) -> bool:
+    """Return whether a registered model supports a verb, for example ``explain``."""
+    name = model.replace("-", "_")
+    found = (spec for spec in models.specs(TASK).values() if spec.name.replace("-", "_") == name)
+    return any(verb in spec.verbs for spec in found)
 
 
 def check_image_size(images: ImageSet, model: str, size: int) -> None:
@@ -111,8 +130,9 @@ def score_images(
     """Score images with shape (N, C, H, W).
 
     ``output`` is ``own`` for the image scores that the model defines, ``map`` for the mean pixel
-    score of each image, or ``pixels`` for the pixel scores. Image scores have the shape (N,), and
-    pixel scores have the shape (N, H, W). Raises AstrodomeError if the model returns an array with
+    score of each image, ``top`` for the mean of the largest 10 % of its pixel scores, or ``pixels``
+    for the pixel scores. Image scores have the shape (N,), and pixel scores have the shape
+    (N, H, W). Raises AstrodomeError if the model returns an array with
     a different shape, or values that are NaN or infinite.
     """
     if output == "own":
@@ -121,8 +141,27 @@ def score_images(
     maps = checks.array(backend.score_map(images, mode), "pixel scores", shape, backend)
     if output == "pixels":
         return maps
-    means: NDArray[np.float64] = maps.mean(axis=(1, 2), dtype=np.float64)
+    chosen = maps.reshape(len(maps), -1)
+    if output == "top":
+        count = math.ceil(TOP_SHARE * chosen.shape[1])
+        chosen = np.partition(chosen, -count, axis=1)[:, -count:]
+    means: NDArray[np.float64] = chosen.mean(axis=1, dtype=np.float64)
     return means.astype(np.float32)
+
+
+def explain_images(backend: Any, images: NDArray[np.float32]) -> list[Explanation]:
+    """Explain the scores of images with shape (N, C, H, W).
+
+    Raises AstrodomeError if the model does not return one explanation for each image.
+    """
+    found = list(backend.explain(images))
+    if len(found) != len(images) or not all(isinstance(each, Explanation) for each in found):
+        raise AstrodomeError(
+            f"The model {checks.owner(backend)} returned {len(found)} values from explain: "
+            f"expected {len(images)} explanations.",
+            "This is a bug in the model. Report it to its authors.",
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,64 @@
+"""Network that combines the segmentation of defects with the density of local statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .detector import ScoreNetwork
+from .scores import top_mean
+from .statistics_network import StatisticsNetwork
+from .unet import UNet
+
+GUARD_MARGIN = 1.0
+"""Value that is subtracted from the standardized score of the statistics."""
+
+
+class DetectNetwork(ScoreNetwork):
+    """Network that scores images with a U-Net, and guards it with the statistics of the images.
+
+    The U-Net finds changed regions. The statistics find defects of a whole image, such as a
+    defocused or underexposed image, in which no region differs from its surroundings.
+
+    Both scores are standardized with ``limits``. Its rows are the median of the scores of clean
+    images, and the distance from the median to the 90th percentile. The score of the statistics is
+    used only if it exceeds the score of the U-Net by more than ``GUARD_MARGIN``.
+    """
+
+    limits: Tensor
+
+    def __init__(self, statistics: StatisticsNetwork, unet: UNet) -> None:
+        super().__init__()
+        self.statistics, self.unet = statistics, unet
+        self.size, self.channels = unet.size, unet.channels
+        self.register_buffer("limits", torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """Shape of the network, for the weights file."""
+        return self.statistics.shape | self.unet.shape
+
+    def scores(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the image scores with shape (N,) and the pixel scores with shape (N, H, W).
+
+        The pixel score is the standardized logit of the U-Net. If the statistics determine the
+        score of the image, the excess is added to all pixels.
+        """
+        logits = self.unet(images)
+        low, span = self.limits
+        regions = (top_mean(logits) - low[0]) / span[0]
+        guard = (self.statistics.scores(images)[0] - low[1]) / span[1] - GUARD_MARGIN
+        excess = (guard - regions).clamp(min=0)
+        return regions + excess, (logits - low[0]) / span[0] + excess[:, None, None]
+
+    def parts(self, images: Tensor) -> Tensor:
+        """Return the scores of the U-Net and of the statistics, with shape (N, 2)."""
+        return torch.stack([top_mean(self.unet(images)), self.statistics.scores(images)[0]], dim=1)
+
+    def set_limits(self, parts: Tensor) -> None:
+        """Set the limits from the scores of clean images with shape (N, 2)."""
+        levels = parts.quantile(torch.tensor([0.5, 0.9]).to(parts), dim=0)
+        self.limits[0] = levels[0]
+        self.limits[1] = (levels[1] - levels[0]).clamp(min=1e-3)

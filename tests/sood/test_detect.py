@@ -1,0 +1,122 @@
+"""The model ``detect``: changed regions, spoiled frames, and one score for both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astrodome.testing import Result, run
+from astrodome_sood import config
+from astrodome_sood.models.detect import DetectModel
+from astrodome_sood.models.detect_network import GUARD_MARGIN
+from PIL import Image
+from safetensors.torch import load_file
+from scipy.ndimage import gaussian_filter
+
+ARGS = ("--target-size", 32, "-fm", "4,8,16", "--devices", "cpu", "--epochs", 2, "--set")
+ARGS += ("model.options.epoch_images=96", "--batch-size", 16)
+
+
+@pytest.fixture(scope="module")
+def folder(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a small network for two epochs."""
+    path = tmp_path_factory.mktemp("runs") / "detect"
+    args = ("detect", "train", "-d", patches, "-o", path, *ARGS)
+    run("sdo", "sood", *args, plugin="astrodome_sood.plugin").succeeded()
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> DetectModel:
+    given = {"model.load_path": str(folder), "devices.gpus": 0}
+    model = DetectModel()
+    model.load(folder, config.load(None, given, from_run=True, model="detect").plain())
+    return model
+
+
+@pytest.fixture(scope="module")
+def normal(sun: Image.Image) -> np.ndarray:
+    whole = np.asarray(sun, np.float32) / 127.5 - 1
+    corners = np.random.default_rng(9).integers(60, 330 - 32, (60, 2))
+    return np.stack([whole[None, y : y + 32, x : x + 32] for x, y in corners])
+
+
+def test_the_score_is_the_larger_of_both_standardized_scores(
+    model: DetectModel, normal: np.ndarray
+) -> None:
+    import torch
+
+    images = np.concatenate([normal[:6], np.full((1, 1, 32, 32), -1, np.float32)])
+    with torch.inference_mode():
+        parts = model.net.parts(torch.from_numpy(images)).numpy()
+    low, span = model.net.limits.numpy()
+    regions, guard = ((parts - low) / span).T
+    scores, maps = model.score(images), model.score_map(images)
+    np.testing.assert_allclose(scores, np.maximum(regions, guard - GUARD_MARGIN), rtol=1e-3)
+    assert guard[6] - GUARD_MARGIN > regions[6], "a black image is found by the statistics"
+    top = np.sort(maps.reshape(len(maps), -1), axis=1)[:, -103:].mean(axis=1)
+    np.testing.assert_allclose(top, scores, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("defect", ["black", "white", "flat", "underexposed", "defocused"])
+def test_a_spoiled_frame_is_in_the_top_five_percent(
+    model: DetectModel, normal: np.ndarray, defect: str
+) -> None:
+    gray = (normal[0] + 1) / 2
+    frame = {
+        "black": np.zeros_like(gray),
+        "white": np.ones_like(gray),
+        "flat": np.full_like(gray, gray.mean()),
+        "underexposed": gray * 0.1,
+        "defocused": gaussian_filter(gray, (0, 2, 2)),
+    }[defect]
+    score = model.score((frame[None] * 2 - 1).astype(np.float32))[0]
+    assert (model.score(normal) >= score).sum() <= 0.05 * len(normal)
+
+
+def test_the_scores_of_an_image_do_not_depend_on_the_batch(
+    model: DetectModel, normal: np.ndarray
+) -> None:
+    scores = model.score(normal[:10])
+    alone = np.concatenate([model.score(each[None]) for each in normal[:10]])
+    np.testing.assert_allclose(alone, scores, rtol=1e-3, atol=1e-3)
+
+
+def test_a_spoiled_image_is_found_and_explained(
+    folder: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for path in sorted(patches.iterdir())[:12]:
+        (images / path.name).write_bytes(path.read_bytes())
+    Image.new("L", (32, 32)).save(images / "2013-06-24T173130__193__black.png")
+    args = ("-l", folder, "-d", images, "-p", tmp_path / "out", "--json")
+    rows = sood("detect", "predict", *args).succeeded().json
+    assert "black" in rows[0]["path"] and "σ below the training images" in rows[0]["explanation"]
+
+
+def test_an_interrupted_run_resumes_with_the_same_result(
+    folder: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
+) -> None:
+    """The run is interrupted after the training, before both scores are standardized."""
+    from astrodome import AstrodomeError
+    from astrodome_sood.models.detect_network import DetectNetwork
+
+    args = ("detect", "train", "-d", patches, "-o", tmp_path / "run", *ARGS)
+
+    def stop(*_: object) -> None:
+        raise AstrodomeError("stopped")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DetectNetwork, "set_limits", stop)
+        assert "stopped" in sood(*args).err
+    assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "running"
+    sood(*args).succeeded()
+    paths = (folder, tmp_path / "run")
+    straight, resumed = (load_file(path / "weights.safetensors") for path in paths)
+    assert straight.keys() == resumed.keys()
+    for name in straight:
+        np.testing.assert_array_equal(straight[name], resumed[name], err_msg=name)
