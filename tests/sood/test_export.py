@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from astrodome import models
 from astrodome.testing import Result, run
 from astrodome_sood import config
 from astrodome_sood.datasets.folder import FolderImages
@@ -50,6 +51,28 @@ def test_onnxruntime_gives_the_scores_maps_and_reconstructions_of_the_run(
         np.testing.assert_allclose(rebuilt, backend.reconstruct(batch)["images"], atol=1e-5)
     about = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
     assert json.loads(about["astrodome"])["model"] == "ce_vae"
+
+
+@pytest.mark.parametrize("model", ["detect", "statistics"])
+def test_models_that_find_defects_are_exported(
+    model: str, patches: Path, sood: Callable[..., Result], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    train = ("-d", patches, "-o", folder, "--target-size", 32, "-fm", "4,8", "--epochs", 1)
+    train += ("--set", "model.options.epoch_images=32", "--devices", "cpu")
+    sood(model, "train", *train).succeeded()
+    shown = sood("export", folder, "--json").succeeded().json
+    assert shown["outputs"] == ["score", "map"] and shown["largest_relative_difference"] < 1e-5
+    session = onnxruntime.InferenceSession(folder / "scorer.onnx")
+    batch = FolderImages(patches, 32).batch(range(7))
+    levels = np.rint((batch + 1) * 127.5).astype(np.uint8)
+    score, maps = session.run(None, {"images": levels})
+    settings = config.load(None, {"model.load_path": str(folder)}, from_run=True, model=model)
+    backend = models.get("sood", model)
+    backend.load(folder, settings.plain())
+    np.testing.assert_allclose(score, backend.score(batch), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(maps, backend.score_map(batch), rtol=1e-3, atol=1e-3)
+    sood(model, "predict", "-l", folder, "-d", patches, "--false-alarm-rate", 0.1).succeeded()
 
 
 @pytest.fixture

@@ -120,9 +120,7 @@ def _with_intervals(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def export(
-    run: Annotated[
-        Path, typer.Argument(help="Run folder or weights file of a ce_vae or ae model.")
-    ],
+    run: Annotated[Path, typer.Argument(help="Run folder or weights file.")],
     out: Annotated[
         Path | None, typer.Option(help="Path of the ONNX file (default: RUN/scorer.onnx).")
     ] = None,
@@ -131,7 +129,8 @@ def export(
 ) -> None:
     """Export a trained model in ONNX format.
 
-    The exported model returns scores, squared errors and reconstructions.
+    The exported model returns image scores and pixel scores. Models exported from ce_vae and ae
+    runs also return reconstructions, and their pixel scores are squared errors.
     """
     from ..scoring.onnx_export import export_onnx
 

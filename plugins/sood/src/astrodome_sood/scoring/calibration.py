@@ -25,7 +25,7 @@ from ..config import Config
 from ..datasets.loading import TEST, TRAIN, open_images
 from ..protocols import ImageDataset, ImageSet
 from ..training import TrainingResult, train_run
-from .scorer import batches, describe_weights, find_model, load_model, pixel_mode, score_images
+from .scorer import describe_weights, find_model, load_model, pixel_mode, score_images
 
 CALIBRATION = "calibration.json"
 TAIL_SHARE = 0.1
@@ -35,6 +35,8 @@ MIN_TAIL = 20
 MAX_SHAPE = 0.5
 """Largest shape parameter. The smallest one is 0, so that the tail has no upper limit."""
 MIN_PROBABILITY = 1e-12
+MAX_IMAGES = 2_000
+"""Maximum number of clean images that are scored."""
 SAMPLED_PIXELS = 200_000
 """Approximate number of pixel scores that are sampled from all images."""
 LEVELS = 1001
@@ -255,12 +257,17 @@ def _validation_images(images: ImageDataset, config: Config) -> ImageDataset:
 def _clean_scores(
     backend: Any, images: ImageSet, config: Config, mode: str
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the image scores, and a random sample of the pixel scores."""
+    """Return the image scores, and a random sample of the pixel scores.
+
+    If there are more than ``MAX_IMAGES`` images, a random sample of them is used.
+    """
     scores, pixels = [], []
-    random = np.random.default_rng(0)
-    per_image = max(1, SAMPLED_PIXELS // len(images))
-    with progress.task("Calibrating", len(images), resumes=False) as task:
-        for batch in batches(images, config.data.batch_size):
+    random, size = np.random.default_rng(0), config.data.batch_size
+    chosen = np.sort(random.permutation(len(images))[:MAX_IMAGES]).tolist()
+    per_image = max(1, SAMPLED_PIXELS // len(chosen))
+    with progress.task("Calibrating", len(chosen), resumes=False) as task:
+        for start in range(0, len(chosen), size):
+            batch = images.batch(chosen[start : start + size])
             scores.append(score_images(backend, batch, mode, config.predict.sample_score))
             for each in score_images(backend, batch, mode, "pixels").reshape(len(batch), -1):
                 pixels.append(random.choice(each, min(per_image, len(each)), replace=False))

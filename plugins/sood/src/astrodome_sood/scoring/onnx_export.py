@@ -5,8 +5,9 @@ files, it contains uint8 gray levels from 0 to 255. For a model trained on SDO M
 float32 values in [-1, 1]. The outputs are:
 
 - ``score``, the image scores with shape (N,)
-- ``map``, the squared error of each pixel with shape (N, H, W)
-- ``reconstruction``, the reconstructed images with the shape of the input and values in [-1, 1]
+- ``map``, the pixel scores with shape (N, H, W); for ``ce_vae`` and ``ae``, the squared errors
+- ``reconstruction``, only for ``ce_vae`` and ``ae``: the reconstructed images with the shape of the
+  input and values in [-1, 1]
 
 The metadata key ``astrodome`` in the file describes the input and its preprocessing. Gradient-based
 pixel scores are not exported.
@@ -30,37 +31,41 @@ from .. import config as configuration
 from ..datasets.loading import channel_names
 from ..library_warnings import without_warnings
 from ..models import weights
+from ..models.detect import DetectModel
+from ..models.detector import DetectorModel, ScoreNetwork
 from ..models.losses import negative_elbo
 from ..models.network import Autoencoder, Vae
 from ..models.scores import squared_error
+from ..models.segmentation import SegmentationModel
+from ..models.statistics import StatisticsModel
 
-OUTPUTS = ("score", "map", "reconstruction")
+DETECTORS: dict[str, type[DetectorModel[Any]]] = {
+    each.name: each for each in (DetectModel, SegmentationModel, StatisticsModel)
+}
 MAX_DIFFERENCE = 1e-4
 """Maximum relative difference between the results of onnxruntime and torch."""
 
 
 class ScoringModule(nn.Module):
-    """Module that returns the scores, squared error maps and reconstructions for a batch.
+    """Module that scores a batch of images.
 
-    If ``gray`` is True, images contain gray levels from 0 to 255, which are scaled to [-1, 1].
+    ``outputs`` contains the names of the outputs. If ``gray`` is True, images contain gray levels
+    from 0 to 255, which are scaled to [-1, 1].
     """
 
-    def __init__(self, net: Autoencoder, beta: float, *, gray: bool) -> None:
+    outputs: tuple[str, ...] = ("score", "map")
+
+    def __init__(self, net: Autoencoder | ScoreNetwork, *, gray: bool) -> None:
         super().__init__()
-        self.net, self.beta, self.gray = net, beta, gray
+        self.net, self.gray = net, gray
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the scores, the squared errors and the reconstructed images.
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs, whose first dimension is the number of images."""
+        return self.results(images.float() * (2 / 255) - 1 if self.gray else images)
 
-        The arrays have the shapes (N,), (N, H, W) and (N, C, H, W), respectively.
-        """
-        if self.gray:
-            images = images.float() * (2 / 255) - 1
-        rebuilt = self.net(images)
-        errors = squared_error(images, rebuilt)
-        if isinstance(self.net, Vae):  # onnxruntime merges the repeated network layers.
-            return negative_elbo(self.net, images, self.beta), errors, rebuilt
-        return errors.mean(dim=(1, 2)), errors, rebuilt
+    def results(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs for images with values in [-1, 1]."""
+        raise NotImplementedError
 
     def random_images(self, count: int, random: torch.Generator) -> Tensor:
         """Return ``count`` random images with the shape and dtype of the ONNX input."""
@@ -68,6 +73,35 @@ class ScoringModule(nn.Module):
         if self.gray:
             return torch.randint(0, 256, shape, generator=random, dtype=torch.uint8)
         return torch.rand(shape, generator=random) * 2 - 1
+
+
+class AutoencoderScores(ScoringModule):
+    """Module that returns the scores, squared errors and reconstructions of an autoencoder."""
+
+    outputs = ("score", "map", "reconstruction")
+    net: Autoencoder
+
+    def __init__(self, net: Autoencoder, beta: float, *, gray: bool) -> None:
+        super().__init__(net, gray=gray)
+        self.beta = beta
+
+    def results(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the scores, the squared errors and the reconstructed images."""
+        rebuilt = self.net(images)
+        errors = squared_error(images, rebuilt)
+        if isinstance(self.net, Vae):  # onnxruntime merges the repeated network layers.
+            return negative_elbo(self.net, images, self.beta), errors, rebuilt
+        return errors.mean(dim=(1, 2)), errors, rebuilt
+
+
+class DetectorScores(ScoringModule):
+    """Module that returns the image scores and pixel scores of a network that finds defects."""
+
+    net: ScoreNetwork
+
+    def results(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the image scores and the pixel scores."""
+        return self.net.scores(images)
 
 
 def export_onnx(
@@ -82,7 +116,7 @@ def export_onnx(
     Parameters
     ----------
     run : str or path
-        Run folder or weights file of ``ce_vae`` or ``ae``.
+        Run folder or weights file of a model that is part of this package.
     out : str or path, optional
         Path of the ONNX file. The default is ``scorer.onnx`` in the run folder.
     config : mapping, optional
@@ -123,7 +157,9 @@ def export_onnx(
     proto = _to_onnx(scorer, random)
     for value in proto.graph.input:
         value.doc_string = f"{described['input_values']}; {described['preparation']}"
-    properties = {**about, "beta": scorer.beta, **described}
+    properties = {**about, **described}
+    if isinstance(scorer, AutoencoderScores):
+        properties["beta"] = scorer.beta
     onnx.helper.set_model_props(proto, {"astrodome": json.dumps(properties)})
     content = proto.SerializeToString()
     difference = _largest_difference(content, scorer, random)
@@ -134,7 +170,7 @@ def export_onnx(
             "Try other versions of onnxruntime and torch.",
         )
     files.write_bytes(target, content)
-    outputs = {"outputs": list(OUTPUTS), "largest_relative_difference": difference}
+    outputs = {"outputs": list(scorer.outputs), "largest_relative_difference": difference}
     return {"file": str(target), "model": about["model"], **described, **outputs}
 
 
@@ -147,26 +183,35 @@ def _load_scorer(
         raise errors.not_found(path, "Train the model first.", kind="Weights")
     about, _ = weights.read(path)
     model = str(about.get("model"))
-    if model not in weights.NETWORKS:
+    if model not in {**weights.NETWORKS, **DETECTORS}:
+        names = ", ".join([*weights.NETWORKS, *DETECTORS])
         raise AstrodomeError(
-            f"Cannot export {path}: expected weights of {' or '.join(weights.NETWORKS)}, got "
-            f"weights of {model}."
+            f"Cannot export {path}: expected weights of one of the models {names}, got weights of "
+            f"{model}."
         )
     given = {"model.load_path": str(run), **config}
     settings = configuration.load(None, given, from_run=True, model=model)
-    net = weights.load(model, run, settings.plain()).requires_grad_(False)
-    net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     gray = not settings.data.dataset.startswith("SDOML")
-    return about, ScoringModule(net, settings.train.beta, gray=gray).eval(), settings
+    scorer: ScoringModule
+    if model in DETECTORS:
+        scorer = DetectorScores(DETECTORS[model].read(run), gray=gray)
+    else:
+        net = weights.load(model, run, settings.plain())
+        net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        scorer = AutoencoderScores(net, settings.train.beta, gray=gray)
+    return about, scorer.eval().requires_grad_(False), settings
 
 
 def _to_onnx(scorer: ScoringModule, random: torch.Generator) -> Any:
+    images = scorer.random_images(2, random)
+    with torch.no_grad():
+        scorer(images)  # Compute the cached constants before the export.
     with without_warnings("", "torch.onnx"):  # Warnings about optional libraries
         program = torch.onnx.export(
             scorer,
-            (scorer.random_images(2, random),),
+            (images,),
             input_names=["images"],
-            output_names=list(OUTPUTS),
+            output_names=list(scorer.outputs),
             dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
             dynamo=True,
             verbose=False,
@@ -220,7 +265,7 @@ def _largest_difference(content: bytes, scorer: ScoringModule, random: torch.Gen
 
     images = scorer.random_images(3, random)  # The export uses another batch size.
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    found = session.run(list(OUTPUTS), {"images": images.numpy()})
+    found = session.run(list(scorer.outputs), {"images": images.numpy()})
     with torch.inference_mode():
         expected = [value.numpy() for value in scorer(images)]
     return max(
