@@ -63,10 +63,10 @@ def evaluate(
     Examples
     --------
     >>> result = evaluate(["run", "threshold"], "patches", kinds=["brighten"], bootstraps=20)
-    >>> result.table[["model", "kind", "runs"]]
+    >>> result.table.loc[result.table["kind"] == "all", ["model", "kind", "runs"]]
            model kind  runs
     0     ce_vae  all     1
-    1  threshold  all     1
+    4  threshold  all     1
     """
     from ..evaluation.evaluate import EvaluationOptions, evaluate_models
 

@@ -119,7 +119,7 @@ def image_metrics(
     Examples
     --------
     >>> found = image_metrics([0, 0, 1, 1], [0.1, 0.4, 0.3, 0.9])
-    >>> found["auroc"].value, found["ap"].value.round(3)
+    >>> found["auroc"].value, round(found["ap"].value, 3)
     (0.75, 0.833)
     >>> low, high = found["auroc"].interval
     """
