@@ -60,6 +60,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sdo sood ce_vae reconstruct": (("--data-dir={patches}", "--load-path={run}"),),
     "sdo sood ae reconstruct": (("--data-dir={patches}", "--load-path={run_ae}"),),
     "sdo sood ce_vae generate": (("--load-path={run}",),),
+    "sdo sood benchmark": (("threshold", "--quick", "--bootstrap=10", "--out={benchmark}"),),
     "sdo sood dataset build": (("{disks}", "--out=store", "--size=64"),),
     "sdo sood dataset info": (("{store}",),),
     "sdo sood evaluate": (

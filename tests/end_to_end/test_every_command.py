@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 from astrodome import plugins
 from astrodome.registry import Registry
+from astrodome_sood.datasets.disks import Disk
+from astrodome_sood.evaluation.solar_ood import CACHE, save_disks
 from end_to_end import every_command
 from hek_events import sun
 from services import gcs, goes, gsu, hek
@@ -66,11 +68,15 @@ def files(folder: Path) -> dict[str, str]:
     for number in range(24):
         box = (100 + 9 * number, 200, 100 + 9 * number + SIZE, 200 + SIZE)
         sun.corona(512).crop(box).save(patches / f"2014-01-01T000011__171__{number}.jpeg")
+    levels = np.asarray(sun.corona(512), np.float32) * 2 / 255 - 1
+    views = [Disk(f"sun_{wave}", levels, 200, "2014-01-01T00:00:11Z", wave) for wave in (171, 193)]
+    save_disks(folder / "benchmark" / CACHE, [*views, views[0]])
     (folder / "hek.json").write_text(json.dumps({"result": hek.day()}))
     return {
         **{"images": str(images), "patches": str(patches), "maps": str(folder / "maps")},
         **{"hek": str(folder / "hek.json"), "xrs": get_test_filepath("go1520110607.fits")},
         **{"fits": get_test_filepath("aia_171_level1.fits")},
+        "benchmark": str(folder / "benchmark"),
         **{"disks": get_test_filepath("aia_171_level1.fits"), "plugin": "goes"},
     }
 

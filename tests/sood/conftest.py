@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from astrodome.testing import Result, run
+from astrodome_sood.datasets.disks import Disk
 from astrodome_sood.models.network import Vae
 from PIL import Image
 from services.starter import Starter
@@ -80,6 +81,18 @@ def two_waves(patches: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             name = f"2013-06-24T173130__{wave}__{number % 16}.jpeg"
             (folder / name).write_bytes(path.read_bytes())
     return folder
+
+
+@pytest.fixture(scope="session")
+def disks(sun: Image.Image) -> list[Disk]:
+    """Return four small images that replace the images of the benchmark."""
+    levels = np.asarray(sun.resize((384, 384)), np.float32) * 2 / 255 - 1
+    views = (levels, levels[::-1], levels[:, ::-1], levels.T)
+    waves = (171, 193, 174, 174)
+    return [
+        Disk(f"sun_{n}", np.ascontiguousarray(view), 147.5, "2013-06-24T17:31:30Z", wave)
+        for n, (view, wave) in enumerate(zip(views, waves, strict=True))
+    ]
 
 
 @pytest.fixture(scope="session")

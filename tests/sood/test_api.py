@@ -14,11 +14,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome import AstrodomeError
+from astrodome_sood.datasets.disks import Disk
+from astrodome_sood.evaluation.solar_ood import CACHE, save_disks
 from PIL import Image
 
 EXAMPLE = Path(__file__).parents[2] / "examples/sood_api.py"
 MODULES = ("", ".api.calibration", ".api.data", ".api.models", ".api.evaluation", ".views.report")
 MODULES += (".views.evaluation_page", ".scoring.onnx_export")
+MODULES += (".api.benchmark", ".evaluation.metrics", ".evaluation.shift")
+MODULES += (".evaluation.solar_ood", ".evaluation.instrument", ".evaluation.synthetic")
+MODULES += (".evaluation.ground_truth", ".views.benchmark_page", ".views.model_card")
 
 
 @pytest.fixture
@@ -26,15 +31,17 @@ def folder(
     patches: Path,
     trained: Path,
     sun: Image.Image,
+    disks: list[Disk],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    """Change to a folder with patches, a run and two images of the whole disk."""
+    """Change to a folder with patches, a run, images of the whole disk and the benchmark."""
     shutil.copytree(patches, tmp_path / "patches")
     shutil.copytree(trained, tmp_path / "run")
     (tmp_path / "disks").mkdir()
     for hour in range(2):
         sun.resize((64, 64)).save(tmp_path / f"disks/2013-06-24T{hour:02}0000__193.png")
+    save_disks(tmp_path / "solar_ood" / CACHE, disks)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -52,8 +52,8 @@ def train(
     images : str, path or ImageDataset
         Image data set, or its folder or URL. The location is recorded in ``run.json``.
     run : str or path
-        Run folder. ``config.yaml``, ``metrics.csv``, ``run.json`` and the weights are written to
-        it.
+        Run folder. ``config.yaml``, ``metrics.csv``, ``run.json``, ``model_card.md`` and the
+        weights are written to it.
     config : mapping, optional
         Configuration values, keyed by dotted configuration key, for example
         ``{"train.beta": 0.1}``.
@@ -83,6 +83,7 @@ def train(
     ('finished', 38, 2)
     """
     from ..scoring.calibration import train_and_calibrate
+    from ..views.model_card import write_model_card
 
     options["log_dir"] = to_text(run)
     if isinstance(images, str | os.PathLike):
@@ -91,7 +92,10 @@ def train(
     else:
         options |= {"data_dir": images.location, "target_size": images[0].shape[-1]}
         settings = configure(config, options, model)
-    return train_and_calibrate(model, images, settings).run
+    result = train_and_calibrate(model, images, settings)
+    if result.is_primary and result.trained:
+        write_model_card(result.run)
+    return result.run
 
 
 def score(

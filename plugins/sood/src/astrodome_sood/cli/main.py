@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Evaluate models with labels, flares, events or synthetic anomalies.",
     ),
     "calibrate": ("calibrate", "Calibrate false-alarm probabilities with clean images."),
+    "benchmark": ("benchmark", "Compare all models with the benchmark SolarOOD."),
     "dataset": ("dataset", "Show or build an SDO ML v2 store."),
     "export": ("evaluate", "Export a trained model in ONNX format."),
     "report": ("evaluate", "Write an HTML page about a run."),

@@ -114,6 +114,7 @@ def _train(model: str) -> Callable[..., None]:
         """Train a model. Run the same command again to resume an interrupted training run."""
         from ..datasets.loading import open_images
         from ..scoring.calibration import train_and_calibrate
+        from ..views.model_card import write_model_card
 
         config = load_config(settings, images, training, network, model=model)
         with show_progress():
@@ -122,7 +123,9 @@ def _train(model: str) -> Callable[..., None]:
         if not result.is_primary:
             return
         print_warnings(opened.warnings)
-        if not result.trained:
+        if result.trained:
+            write_model_card(result.run)
+        else:
             console.note(
                 f"The run {result.run.path} is already finished. Increase --epochs to continue "
                 "training."

@@ -26,6 +26,7 @@ RUN_FILES = {
     "last.ckpt",
     "report.html",
     "calibration.json",
+    "model_card.md",
     "scorer.onnx",
 }
 """Names of the files in a run folder that do not contain weights."""

@@ -59,7 +59,7 @@ def write_evaluation(evaluation: Evaluation, out: str | os.PathLike[str]) -> Pat
     out = Path(out).expanduser()
     with files.lock(out / ".lock"):
         files.sweep(out)
-        document = json.dumps(_without_nan(evaluation.document()), indent=1)
+        document = json.dumps(without_nan(evaluation.document()), indent=1)
         files.write_text(out / "evaluation.json", document + "\n")
         comparison = evaluation.comparison
         rows = [{"level": "run", **row} for row in comparison.runs]
@@ -73,12 +73,12 @@ def write_evaluation(evaluation: Evaluation, out: str | os.PathLike[str]) -> Pat
     return out / "evaluation.html"
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
     """Return a copy in which NaN is replaced with None, because JSON does not support NaN."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return None if isinstance(value, float) and value != value else value
 
 
@@ -92,12 +92,12 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
         names={k: v for k, v in METRICS.items() if any(k in row for row in comparison.models)},
         tables={kind: [r for r in comparison.models if r["kind"] == kind] for kind in kinds},
         differences=[row for row in comparison.differences if row["kind"] == ALL],
-        curves=Markup(_curves(evaluation.scores)),
+        curves=Markup(curves(evaluation.scores)),
         examples=_examples(evaluation),
     )
 
 
-def _curves(scores: EvaluationScores) -> str:
+def curves(scores: EvaluationScores) -> str:
     """Return an SVG plot with the ROC curves for images and precision-recall curves for pixels."""
     labeled = [n for n, image in enumerate(scores.images) if image.label is not None]
     masked = [n for n, image in enumerate(scores.images) if image.mask is not None]
