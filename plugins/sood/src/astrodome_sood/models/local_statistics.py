@@ -29,7 +29,7 @@ FLOOR = 0.002
 """Intensity that is added to energies before the logarithm is computed: 0.1 % of the range."""
 POOL = 2
 """Width of the square in which the statistics are averaged, in pixels."""
-CHUNK_PIXELS = 2**18
+CHUNK_PIXELS = 2**15
 """Number of pixels of the images that are processed together."""
 
 
