@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from astrodome import AstrodomeError
 from astrodome_sood.datasets.folder import FolderImages
-from astrodome_sood.evaluation.regions import MAX_AREA, MIN_AREA, SHAPES, softened
+from astrodome_sood.evaluation.regions import (
+    MAX_AREA,
+    MIN_AREA,
+    SHAPES,
+    moved_to_maximum,
+    softened,
+)
 from astrodome_sood.evaluation.synthetic import EDGES, KINDS, MIN_CHANGE, SyntheticAnomalies
 from scipy.ndimage import gaussian_filter
 
@@ -105,7 +111,7 @@ def test_every_anomaly_is_visible(seed: int):
 
 
 def test_invisible_anomalies_are_skipped_and_counted():
-    images = Noise(contrast=0.4)  # A blurred region differs too little from the original.
+    images = Noise(contrast=0.1)  # A blurred region differs too little from the original.
     protocol = SyntheticAnomalies(images, [0, 1], wavelength=171)
     assert protocol.invisible()["blur"] == 8 and "occult" not in protocol.invisible()
     assert protocol.about()["invisible"] == protocol.invisible()
@@ -115,6 +121,33 @@ def test_invisible_anomalies_are_skipped_and_counted():
     assert protocol.changed(0, "blur", seed=0) is None
     with pytest.raises(AstrodomeError, match="None of the synthetic anomalies is visible"):
         list(SyntheticAnomalies(images, kinds=["blur"], wavelength=171))
+
+
+def test_a_blurred_region_is_placed_on_the_structure_in_the_image():
+    """Only the lower right quarter of the image has contrast, so blurring changes only this."""
+    images = Noise()
+    for image in images.images:
+        image[:, :16] = image[:, :, :16] = 0
+    cases = [c for c in SyntheticAnomalies(images, range(6), ["blur"], 171) if c.kind]
+    assert len(cases) > 12
+    for case in cases:
+        y, x = np.nonzero(case.mask)
+        assert y.mean() > 13 and x.mean() > 13
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_region_is_moved_to_the_largest_mean(shape: str):
+    random = np.random.default_rng(1)
+    inside = SHAPES[shape]((24, 32), random)
+    values = random.random((24, 32))
+    moved = moved_to_maximum(inside, values)
+    found = []
+    y, x = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    for dy in range(-y[0], 24 - y[-1]):
+        for dx in range(-x[0], 32 - x[-1]):
+            found.append(values[np.roll(inside, (dy, dx), (0, 1))].mean())
+    assert moved.sum() == inside.sum()
+    assert values[moved].mean() == pytest.approx(max(found))
 
 
 def test_three_seeds_use_all_edge_widths_for_each_image_and_kind():

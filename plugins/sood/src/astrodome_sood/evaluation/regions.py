@@ -7,6 +7,7 @@ streaks and thresholded noise), so that a model does not have to recognize its o
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,19 @@ SHAPES: dict[str, Callable[[tuple[int, int], np.random.Generator], Mask]] = {
     "arc": arc,
 }
 """Functions that draw a random region, keyed by the name of the shape."""
+
+
+def moved_to_maximum(inside: Mask, values: NDArray[np.floating[Any]]) -> Mask:
+    """Move a region inside an image to the position where the mean of ``values`` is largest."""
+    from scipy.signal import correlate
+
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    region = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    sums = correlate(values.astype(np.float64), region.astype(np.float64), "valid", "fft")
+    y, x = np.unravel_index(int(sums.argmax()), sums.shape)
+    moved = np.zeros_like(inside)
+    moved[y : y + region.shape[0], x : x + region.shape[1]] = region
+    return moved
 
 
 def softened(inside: Mask, sigma: float) -> NDArray[np.float32]:

@@ -7,7 +7,9 @@ and once with each type of anomaly. Two versions of the protocol exist:
   image. The width of its edge is one of ``EDGES``; three consecutive seeds use all of them for each
   image and type. Only visible anomalies are used: the mean change in the region is at least
   ``MIN_CHANGE``, and the region still covers 1 % of the image after its edge was softened. If
-  ``MAX_TRIES`` attempts are not visible, the anomaly is skipped and counted.
+  ``MAX_TRIES`` attempts are not visible, the anomaly is skipped and counted. A blurred region is
+  placed where blurring changes the image most, and the second half of the attempts uses a stronger
+  blur, because most regions at random positions would not change visibly.
 - Version 1, for comparison with earlier results: the region is an ellipse with an edge of
   ``EDGE_SIGMA``. If no attempt is visible, the attempt with the largest change is used. Most
   anomalies of the type ``blur`` are not visible in this version.
@@ -34,7 +36,7 @@ from scipy.ndimage import gaussian_filter
 from .. import progress
 from ..protocols import ImageSet
 from .ground_truth import LabeledImage, labeled_image
-from .regions import MIN_AREA, SHAPES, ellipse, softened
+from .regions import MIN_AREA, SHAPES, ellipse, moved_to_maximum, softened
 
 VERSIONS = (1, 2)
 """Versions of the protocol."""
@@ -45,6 +47,9 @@ EDGES = (0.3, 1.0, 2.5)
 MIN_CHANGE = 0.05
 """Minimum mean change of the intensities in the region, as a fraction of the full range."""
 MAX_TRIES = 20
+BLURS = ((1 / 24, 1 / 12), (1 / 4, 1 / 2))
+"""Ranges of the standard deviation of the Gaussian kernel for ``blur``, as fractions of the image
+width, in the first and in the second half of the attempts."""
 CACHED_IMAGES = 64
 """Number of images in the cache. Reading one image from a store decodes a whole chunk."""
 Array = NDArray[np.float32]
@@ -67,12 +72,17 @@ def brighten(image: Array, other: Array, random: np.random.Generator) -> Array:
     return image + np.float32(random.uniform(0.3, 0.7)) * (1 - image)
 
 
-def blur(image: Array, other: Array, random: np.random.Generator) -> Array:
+def blur(
+    image: Array,
+    other: Array,
+    random: np.random.Generator,
+    widths: tuple[float, float] = BLURS[0],
+) -> Array:
     """Blur the image, similar to condensation or a defocused telescope.
 
-    The standard deviation of the Gaussian kernel is 1/24 to 1/12 of the image width.
+    The standard deviation of the Gaussian kernel is a fraction ``widths`` of the image width.
     """
-    sigma = image.shape[-1] * random.uniform(1 / 24, 1 / 12)
+    sigma = image.shape[-1] * random.uniform(*widths)
     return np.asarray(gaussian_filter(image, (0, sigma, sigma)), np.float32)
 
 
@@ -242,8 +252,14 @@ class SyntheticAnomalies:
         random = self._random(case, case.attempt)
         image = self._image(case.index)
         draw = SHAPES[list(SHAPES)[int(random.integers(len(SHAPES)))]]
-        weight = softened(draw((image.shape[1], image.shape[2]), random), self._edge(case))
-        size, pixels, mask = self._mixed(case, weight, random)
+        region = draw((image.shape[1], image.shape[2]), random)
+        if case.kind == "blur":
+            change = blur(image, image, random, BLURS[case.attempt >= MAX_TRIES // 2])
+            region = moved_to_maximum(region, np.abs(change - image).mean(axis=0))
+        else:
+            other = self._other_image(case.index, case.kind, random)
+            change = KINDS[case.kind](image, other, random)
+        size, pixels, mask = _mixed(image, change, softened(region, self._edge(case)))
         # A wide edge can leave little of a thin region.
         return size if mask.mean() >= MIN_AREA / 2 else 0.0, pixels, mask
 
@@ -254,23 +270,12 @@ class SyntheticAnomalies:
         tries = []
         for _ in range(MAX_TRIES):
             weight = softened(ellipse((image.shape[1], image.shape[2]), random), EDGE_SIGMA)
-            tries.append(self._mixed(case, weight, random))
+            other = self._other_image(case.index, case.kind, random)
+            tries.append(_mixed(image, KINDS[case.kind](image, other, random), weight))
             if tries[-1][0] >= MIN_CHANGE:
                 break
         _, pixels, mask = max(tries, key=itemgetter(0))
         return pixels, mask
-
-    def _mixed(
-        self, case: SyntheticCase, weight: Array, random: np.random.Generator
-    ) -> tuple[float, Array, NDArray[np.bool_]]:
-        """Return the mean change in the region, the changed image and the mask."""
-        image = self._image(case.index)
-        other = self._other_image(case.index, case.kind, random)
-        change = KINDS[case.kind](image, other, random)
-        mixed = np.clip(image + weight * (change - image), -1, 1).astype(np.float32)
-        mask = weight > 0.5
-        size = float(np.abs(mixed - image)[:, mask].mean()) / 2 if mask.any() else 0.0
-        return size, mixed, mask
 
     def _random(self, case: SyntheticCase, *more: int) -> np.random.Generator:
         keys = (case.kind, self._name(case.index))
@@ -298,3 +303,11 @@ class SyntheticAnomalies:
         others = [n for n, a in enumerate(self._about) if a.get("wavelength") != wave]
         same = [n for n in others if part is not None and self._about[n].get("part") == part]
         return same or others
+
+
+def _mixed(image: Array, change: Array, weight: Array) -> tuple[float, Array, NDArray[np.bool_]]:
+    """Return the mean change in the region, the changed image and the mask."""
+    mixed = np.clip(image + weight * (change - image), -1, 1).astype(np.float32)
+    mask = weight > 0.5
+    size = float(np.abs(mixed - image)[:, mask].mean()) / 2 if mask.any() else 0.0
+    return size, mixed, mask
