@@ -13,11 +13,15 @@ import pytest
 from astrodome import AstrodomeError
 from astrodome.testing import Result, run
 from astrodome_sood.datasets.disks import Disk
-from astrodome_sood.evaluation import benchmark, solar_ood
+from astrodome_sood.evaluation import benchmark, shift, solar_ood
 from astrodome_sood.evaluation.benchmark import BenchmarkOptions, run_benchmark
 from astrodome_sood.evaluation.compare import ALL
 from astrodome_sood.evaluation.instrument import DEFECTS
+from astrodome_sood.evaluation.leave_out import GROUPS
 from astrodome_sood.evaluation.solar_ood import CACHE, SolarOod, save_disks, saved_disks
+from astrodome_sood.evaluation.synthetic import KINDS
+from astrodome_sood.models.defects import FAMILIES
+from astrodome_sood.scoring.calibration import ScoreCalibration, ScoreDistribution
 from sklearn.metrics import roc_auc_score
 
 TINY = {"devices.gpus": 0, "data.batch_size": 16}
@@ -31,7 +35,7 @@ def data(disks: list[Disk]) -> SolarOod:
 @pytest.fixture(scope="module")
 def result(data: SolarOod, tmp_path_factory: pytest.TempPathFactory) -> benchmark.Benchmark:
     """Evaluate the threshold, and two training runs of the autoencoder."""
-    options = BenchmarkOptions(seeds=[0, 1], bootstraps=50, quick=True)
+    options = BenchmarkOptions(seeds=[0, 1], bootstraps=50, quick=True, jobs=1)
     folder = tmp_path_factory.mktemp("benchmark")
     return run_benchmark(["threshold", "ae"], folder, options, TINY, data)
 
@@ -122,25 +126,77 @@ def test_spoiled_frames_are_ranked_among_the_normal_patches(result: benchmark.Be
 
 
 def test_false_alarms_are_measured_on_each_image(result: benchmark.Benchmark) -> None:
-    images = {row["image"] for row in result.false_alarms}
-    assert images == {"same image", "sun_2", "sun_3"}
-    assert all(0 <= row["false_alarms"] <= 1 for row in result.false_alarms)
+    rows = {(row["model"], row["image"]): row for row in result.false_alarms}
+    assert {image for _, image in rows} == {"same image", "sun_2", "sun_3"}
+    normal = [n for n, image in enumerate(result.scores["sun_2"].images) if not image.kind]
+    rates = []
+    for label, group in result.scores["sun_2"].groups.items():
+        if group == "ae":
+            run_folder = next(m["weights"] for m in result.about["models"] if m["label"] == label)
+            clean = ScoreCalibration.load(Path(run_folder))
+            assert clean
+            found = clean.images.probability(result.scores["sun_2"].scores[label][normal])
+            rates.append((found <= 0.01).mean())
+    assert rows["ae", "sun_2"]["before"] == pytest.approx(np.mean(rates))
+    shifted = [rows["ae", name]["after"] for name in ("sun_2", "sun_3")]
+    summary = next(row for row in result.summary() if row["model"] == "ae")
+    assert summary["false_alarms_calibrated"] == pytest.approx(np.mean(shifted))
 
 
-def test_a_second_run_has_the_same_results(
+def test_a_calibration_with_similar_images_reduces_false_alarms() -> None:
+    random = np.random.default_rng(0)
+    clean, shifted = random.normal(0, 1, 300), random.normal(2, 1, 300)
+    before = ScoreDistribution.fit(clean).probability(shifted) <= 0.01
+    assert before.mean() > 0.2
+    assert shift.alarms_after_calibration(shifted).mean() < 0.03
+
+
+def test_results_are_the_same_in_parallel_processes_and_in_a_second_run(
     result: benchmark.Benchmark, data: SolarOod, tmp_path: Path
 ) -> None:
-    options = BenchmarkOptions(seeds=[0, 1], bootstraps=50, quick=True)
+    """Finished runs are not trained again in the second run."""
+    options = BenchmarkOptions(seeds=[0, 1], bootstraps=50, quick=True, jobs=2)
+    parallel = run_benchmark(["threshold", "ae"], tmp_path, options, TINY, data)
+    weights = sorted(tmp_path.rglob("weights.safetensors"))
+    written = [path.stat().st_mtime_ns for path in weights]
+    options = options.model_copy(update={"jobs": 1})
     again = run_benchmark(["threshold", "ae"], tmp_path, options, TINY, data)
-    one, other = result.document(), again.document()
-    for key in ("summary", "parts", "false_alarms", "sanity"):
-        assert json.dumps(one[key]) == json.dumps(other[key]), key
+    for found in (parallel, again):
+        for key in ("summary", "parts", "false_alarms", "sanity"):
+            assert json.dumps(found.document()[key]) == json.dumps(result.document()[key]), key
+    assert [path.stat().st_mtime_ns for path in weights] == written and len(weights) == 2
+
+
+def test_each_family_of_defects_is_left_out_in_one_group() -> None:
+    names = [name for group in GROUPS.values() for name in group.families]
+    assert sorted(names) == sorted(FAMILIES)
+    kinds = {kind for group in GROUPS.values() for kind in group.kinds}
+    assert kinds <= {*DEFECTS, *KINDS}
+
+
+def test_models_are_also_trained_without_groups_of_defects(data: SolarOod, tmp_path: Path) -> None:
+    options = BenchmarkOptions(seeds=[3], bootstraps=10, quick=True, leave_out=True, jobs=1)
+    config = TINY | {"model.fmap_sizes": [2, 2, 2], "model.options.epoch_images": 32}
+    found = run_benchmark(["segmentation"], tmp_path, options, config, data)
+    rows = {(row["left_out"], row["kind"]): row for row in found.leave_out}
+    assert {left_out for left_out, _ in rows} == {*GROUPS}
+    assert ("smoothing", "blur") in rows and ("intensity", "blur") not in rows
+    for row in rows.values():
+        assert 0 <= row["auroc_left_out_low"] <= row["auroc_left_out_high"] <= 1
+        assert (
+            row["auroc"] == found.estimates(row["part"])["segmentation", row["kind"]]["auroc"].value
+        )
+    assert [row["runs"] for row in found.comparisons["synthetic"].models][:1] == [1]
+    saved = (tmp_path / "runs" / "segmentation-3-without-noise" / "config.yaml").read_text()
+    assert "leave_out" in saved
+    page = sood.write_benchmark(found, tmp_path).read_text()
+    assert "Defects left out of the training" in page
 
 
 def test_a_model_that_fails_is_listed_and_the_others_are_evaluated(
     data: SolarOod, tmp_path: Path
 ) -> None:
-    options = BenchmarkOptions(seeds=[0], bootstraps=10, quick=True)
+    options = BenchmarkOptions(seeds=[0], bootstraps=10, quick=True, jobs=1)
     found = run_benchmark(["nothing", "threshold"], tmp_path, options, TINY, data)
     assert [name for name, _ in found.outcome.failed] == ["nothing"]
     assert [row["model"] for row in found.summary()] == ["threshold"]

@@ -24,6 +24,8 @@ def benchmark(
     seeds: Sequence[int] = (0, 1, 2),
     bootstraps: int = 1000,
     quick: bool = False,
+    jobs: int = 1,
+    leave_out: bool = False,
     **options: Any,
 ) -> Benchmark:
     """Train models on the images of the benchmark SolarOOD, and measure what they detect.
@@ -45,6 +47,12 @@ def benchmark(
     quick : bool
         Whether to use fewer patches and a single epoch. The results are then not comparable with
         other results.
+    jobs : int
+        Number of runs that are trained and scored in parallel processes. 0 means one per CPU core.
+        The results do not depend on it.
+    leave_out : bool
+        Whether to train ``detect`` and ``segmentation`` also without each group of generated
+        defects.
     **options
         Configuration values of all models, passed as keyword arguments, for example ``devices``.
         The default for ``devices`` is ``"cpu"``.
@@ -70,6 +78,7 @@ def benchmark(
     from ..evaluation.solar_ood import load_solar_ood
 
     chosen = {"seeds": list(seeds), "bootstraps": bootstraps, "quick": quick}
+    chosen |= {"jobs": jobs, "leave_out": leave_out}
     several = [models] if isinstance(models, str | os.PathLike | Run) else models
     folder = Path(to_text(out))
     return run_benchmark(

@@ -22,7 +22,16 @@ class BenchmarkModelOptions(OptionGroup):
         "comparable with other results.",
         "--quick",
     )
+    leave_out: bool = option(
+        False,
+        "Also train detect and segmentation without each group of generated defects, to measure "
+        "how well they detect unknown defects.",
+        "--leave-out",
+    )
     bootstraps: int = option(1000, "Number of bootstrap samples.", "--bootstrap", min=1)
+    jobs: int = option(
+        0, "Number of runs that are trained and scored in parallel. 0 means one per CPU.", min=0
+    )
 
 
 class BenchmarkConfigOptions(OptionGroup):
@@ -75,6 +84,8 @@ def benchmark(
         console.show_json(found.document())
     else:
         console.show([_row(row) for row in found.summary()])
+    minutes, seconds = divmod(round(found.seconds), 60)
+    console.note(f"Benchmark finished in {minutes} min {seconds} s.")
     console.note(f"Results written to {out}. HTML page: {page}")
     console.finish(found.outcome, "evaluated", "runs")
 
@@ -88,6 +99,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "worst_defect_auroc": "worst defect",
         "shift_auroc": "shift",
         "false_alarms": "false alarms",
+        "false_alarms_calibrated": "calibrated",
     }
     shown = {
         title: f"{row[key]:.3f} ({row[f'{key}_low']:.3f}-{row[f'{key}_high']:.3f})"

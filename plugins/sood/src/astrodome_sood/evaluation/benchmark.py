@@ -9,39 +9,34 @@ receive high scores. The data are described in :mod:`.solar_ood`.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from astrodome import AstrodomeError, InvalidInputError, compute, models
-from astrodome.runs import Run, provenance
-from numpy.typing import NDArray
+from astrodome.runs import provenance
 from pydantic import BaseModel, NonNegativeInt, PositiveInt
 
-from .. import config as configuration
 from .. import progress
 from ..config import AsItems
-from ..datasets.disks import DiskPatches
-from ..scoring.calibration import train_and_calibrate
-from ..scoring.scorer import batches, score_images
 from ..training import DISTRIBUTIONS, TASK
-from . import metrics, sanity, shift
-from .compare import (
-    ALL,
-    Comparison,
-    EvaluatedModel,
-    EvaluationScores,
-    Metrics,
-    compare,
-    compute_scores,
+from . import leave_out, metrics, shift
+from .benchmark_run import (
+    INSTRUMENT,
+    SYNTHETIC,
+    BenchmarkResult,
+    BenchmarkTask,
+    evaluate_run,
 )
-from .evaluate import describe_model, load_models
-from .ground_truth import GroundTruth
+from .compare import ALL, Comparison, Curve, EvaluationScores, Metrics, combine
+from .examples import Example
 from .instrument import DEFECTS
 from .metrics import Estimate
+from .sanity import REQUIRED_RANK
 from .solar_ood import SolarOod
 
 SMALL_NETWORK = {"model.fmap_sizes": [16, 32, 64], "train.lr": 0.001, "train.n_epochs": 40}
@@ -55,8 +50,6 @@ The dimension of the latent space was selected with ``examples/anomaly_quality.p
 use the test half of the disk. Other models are trained with their default configuration."""
 QUICK: dict[str, Any] = {"train.n_epochs": 1, "model.fmap_sizes": [4, 8], "model.z_dim": 4}
 """Training configuration for a quick check."""
-SYNTHETIC, INSTRUMENT = "synthetic", "instrument"
-SAME_IMAGE = "same image"
 SUMMARY_METRICS = ("auroc", "pixel_ap")
 
 
@@ -66,6 +59,8 @@ class BenchmarkOptions(BaseModel):
     seeds: Annotated[list[NonNegativeInt], AsItems] = [0, 1, 2]
     bootstraps: PositiveInt = 1000
     quick: bool = False
+    jobs: NonNegativeInt = 0
+    leave_out: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,32 +73,43 @@ class Benchmark:
         Metrics for the parts ``synthetic`` and ``instrument``, and for each image of the part
         ``shift``, keyed by the name of the part or image.
     false_alarms : list of dict
-        False-alarm rate of each model on each image, at a nominal rate of 1 %.
-    shifted_alarms : dict of str to Estimate
-        Mean false-alarm rate on the images of the part ``shift``, keyed by model.
+        False-alarm rate of each model on each image at a nominal rate of 1 %, ``before`` and
+        ``after`` a calibration with half of the image.
+    shifted_alarms : dict of str to dict
+        Mean rates ``before`` and ``after`` for the images of the part ``shift``, keyed by model.
     sanity : list of dict
         Rank of each spoiled frame among the normal patches, for each model.
+    leave_out : list of dict
+        AUROC for kinds of anomalies that resemble generated defects, with and without these defects
+        in the training; see :mod:`.leave_out`.
     timings : list of dict
         Training time in seconds and number of scored images per second, for each run.
     scores : dict of str to EvaluationScores
-        Scores of all images, with the same keys as ``comparisons``.
-    truths : dict of str to GroundTruth
-        Images with their labels and masks, with the same keys as ``comparisons``.
+        Image scores, with the same keys as ``comparisons``.
+    curves : dict of str to dict
+        Recall and precision for pixels, keyed by the name of the part and by the run.
+    examples : dict of str to dict
+        Best and worst detected anomalies, keyed by the model and by the name of the part.
     about : dict
         Description of the data, the models and the software.
     outcome : astrodome.compute.Outcome
         Number of runs, and the models that failed.
+    seconds : float
+        Duration of the benchmark, without runs that were already finished.
     """
 
     comparisons: dict[str, Comparison]
     false_alarms: list[dict[str, Any]]
-    shifted_alarms: dict[str, Estimate]
+    shifted_alarms: dict[str, Metrics]
     sanity: list[dict[str, Any]]
+    leave_out: list[dict[str, Any]]
     timings: list[dict[str, Any]]
     scores: dict[str, EvaluationScores]
-    truths: dict[str, GroundTruth]
+    curves: dict[str, dict[str, Curve]]
+    examples: dict[str, dict[str, dict[str, list[Example]]]]
     about: dict[str, Any]
     outcome: compute.Outcome
+    seconds: float
 
     def __repr__(self) -> str:
         names = ", ".join(row["model"] for row in self.summary())
@@ -133,7 +139,9 @@ class Benchmark:
         kinds = [kind for kind in DEFECTS if (name, kind) in self.estimates(INSTRUMENT)]
         worst = min(kinds, key=lambda kind: self.estimates(INSTRUMENT)[name, kind]["auroc"].value)
         row |= self.estimates(INSTRUMENT)[name, worst]["auroc"].as_dict("worst_defect_auroc")
-        row |= {"worst_defect": worst} | self.shifted_alarms[name].as_dict("false_alarms")
+        row["worst_defect"] = worst
+        row |= self.shifted_alarms[name]["before"].as_dict("false_alarms")
+        row |= self.shifted_alarms[name]["after"].as_dict("false_alarms_calibrated")
         frames = [frame for frame in self.sanity if frame["model"] == name]
         row["sanity_frames"] = sum(frame["detected"] for frame in frames)
         return row | {"sanity_total": len(frames)}
@@ -145,7 +153,7 @@ class Benchmark:
     def document(self) -> dict[str, Any]:
         """Return all results as a JSON-serializable dict.
 
-        The timings are in a separate item, because they differ between two runs.
+        ``timings`` and ``seconds`` are separate items, because they differ between two runs.
         """
         return {
             "about": self.about,
@@ -156,7 +164,9 @@ class Benchmark:
             },
             "false_alarms": self.false_alarms,
             "sanity": self.sanity,
+            "leave_out": self.leave_out,
             "timings": self.timings,
+            "seconds": round(self.seconds, 1),
         }
 
 
@@ -173,48 +183,119 @@ def run_benchmark(
     used. A run folder with the prefix ``LABEL=`` is assigned to a label. The runs are written to
     ``folder/runs``, and finished runs are not trained again. ``overrides`` are configuration values
     of all models, keyed by dotted key. A model that cannot be trained or loaded is skipped, and
-    listed in ``outcome.failed``.
+    listed in ``outcome.failed``. ``options.jobs`` runs are processed in parallel, and 0 means one
+    run per CPU core.
     """
-    specs = models.specs(TASK)
+    started = time.monotonic()
+    tasks = _tasks(names or [*models.specs(TASK)], folder, options, overrides, data)
+    done: dict[int, BenchmarkResult] = {}
     failed: list[tuple[str, str]] = []
-    evaluated: list[EvaluatedModel] = []
-    for name in names or [*specs]:
-        try:
-            places = _train(name, folder, options, overrides, data) if name in specs else [name]
-            size = {"model.target_size": data.size}
-            for model in load_models(places, None, {**size, **overrides})[0]:
-                taken = {each.label for each in evaluated}
-                label = f"{model.label} ({name})" if model.label in taken else model.label
-                evaluated.append(replace(model, label=label))
-        except AstrodomeError as error:
-            failed.append((name, error.message))
-    if not evaluated:
+    with progress.task("Evaluating", len(tasks), "runs") as shown:
+        for task, result, error in _evaluate(tasks, options, data):
+            shown.advance(1, task.name)
+            if result is None:
+                failed.append((task.name, error))
+            else:
+                done[tasks.index(task)] = result
+    ordered = [done[number] for number in sorted(done) if not tasks[number].left_out]
+    if not ordered:
         raise InvalidInputError(
             "No model can be evaluated.", f"First error: {failed[0][0]}: {failed[0][1]}"
         )
-    truths: dict[str, GroundTruth] = {
-        SYNTHETIC: data.synthetic(),
-        INSTRUMENT: data.instrument(),
-    }
-    truths |= {disk.name: data.shift(disk) for disk in data.shifted}
-    scores = {name: compute_scores(evaluated, truth) for name, truth in truths.items()}
+    results = _with_unique_labels(ordered)
+    left_out = [(tasks[n].left_out, done[n]) for n in sorted(done) if tasks[n].left_out]
+    groups = {each.label: each.group for each in results}
     comparisons = {
-        name: compare(found, options.bootstraps, seed)
-        for seed, (name, found) in enumerate(scores.items())
+        name: combine({each.label: each.metrics[name] for each in results}, groups, seed)
+        for seed, name in enumerate(results[0].metrics)
     }
-    alarms, shifted = _false_alarms(evaluated, data, scores, options)
-    checks = _sanity(evaluated, data)
-    outcome = compute.Outcome(done=len(evaluated), failed=failed)
-    timings = [_timing(each, data) for each in evaluated]
-    about = _about(evaluated, data, options, truths)
-    return Benchmark(comparisons, alarms, shifted, checks, timings, scores, truths, about, outcome)
+    alarms, shifted = _false_alarms(results, data)
+    return Benchmark(
+        comparisons,
+        alarms,
+        shifted,
+        _sanity(results),
+        _leave_out(left_out, comparisons),
+        [{"model": each.group, "run": each.label, **each.timing} for each in results],
+        {name: _image_scores(name, results, groups) for name in comparisons},
+        {name: {e.label: e.curves[name] for e in results} for name in results[0].curves},
+        {each.group: each.examples for each in reversed(results)},
+        _about(results, data, options),
+        compute.Outcome(done=len(done), failed=failed),
+        time.monotonic() - started,
+    )
+
+
+def _tasks(
+    names: Sequence[str],
+    folder: Path,
+    options: BenchmarkOptions,
+    overrides: Mapping[str, Any],
+    data: SolarOod,
+) -> list[BenchmarkTask]:
+    """Return the runs of all models. The longest runs are started first."""
+    specs = models.specs(TASK)
+    tasks = []
+    for name in names:
+        if name not in specs or "train" not in specs[name].verbs:
+            tasks.append(BenchmarkTask(name, config=overrides))
+            continue
+        given = {
+            "data.data_dir": data.training_images().location,
+            "model.target_size": data.size,
+            **TRAINING.get(name, {}),
+            **(QUICK if options.quick else {}),
+            **overrides,
+        }
+        for seed in options.seeds:
+            path = folder / "runs" / f"{name}-{seed}"
+            config = given | {"seed": seed, "log_dir": str(path)}
+            tasks.append(BenchmarkTask(f"{name}={path}", name, config))
+        if options.leave_out and name in leave_out.MODELS:
+            seed = options.seeds[0]
+            for group, each in leave_out.GROUPS.items():
+                path = folder / "runs" / f"{name}-{seed}-without-{group}"
+                config = given | {"seed": seed, "log_dir": str(path)}
+                config["model.options.leave_out"] = [*each.families]
+                tasks.append(BenchmarkTask(f"{name}={path}", name, config, group))
+    return tasks
+
+
+def _evaluate(
+    tasks: Sequence[BenchmarkTask], options: BenchmarkOptions, data: SolarOod
+) -> Iterator[tuple[BenchmarkTask, BenchmarkResult | None, str]]:
+    """Yield each run with its result or, if it failed, None and the error message."""
+    work = partial(evaluate_run, data=data, bootstraps=options.bootstraps)
+    if options.jobs == 1 or len(tasks) == 1:
+        for task in tasks:
+            try:
+                yield task, work(task), ""
+            except AstrodomeError as error:
+                yield task, None, error.message
+        return
+    for done in compute.map(work, tasks, jobs=options.jobs, fresh=True):
+        yield done.item, done.value, done.error
+
+
+def _with_unique_labels(results: Sequence[BenchmarkResult]) -> list[BenchmarkResult]:
+    """Return the results with different labels, for runs whose folders have the same name."""
+    found: dict[str, BenchmarkResult] = {}
+    for each in results:
+        candidates = (each.label, *(f"{each.label} ({n})" for n in range(2, len(results) + 2)))
+        label = next(name for name in candidates if name not in found)
+        found[label] = replace(each, label=label, about=each.about | {"label": label})
+    return list(found.values())
+
+
+def _image_scores(
+    name: str, results: Sequence[BenchmarkResult], groups: dict[str, str]
+) -> EvaluationScores:
+    values = {each.label: each.scores[name] for each in results}
+    return EvaluationScores(results[0].images[name], values, {}, groups)
 
 
 def _about(
-    evaluated: Sequence[EvaluatedModel],
-    data: SolarOod,
-    options: BenchmarkOptions,
-    truths: Mapping[str, GroundTruth],
+    results: Sequence[BenchmarkResult], data: SolarOod, options: BenchmarkOptions
 ) -> dict[str, Any]:
     return {
         **data.about(),
@@ -223,31 +304,10 @@ def _about(
         "interval": metrics.CONFIDENCE,
         "nominal_rate": shift.NOMINAL_RATE,
         "flags": {kind: defect.flag for kind, defect in DEFECTS.items()},
-        "parts": {name: truth.about() for name, truth in truths.items()},
-        "models": [describe_model(each) for each in evaluated],
-        **provenance(DISTRIBUTIONS, TASK, [each.group for each in evaluated]),
+        "parts": results[0].parts,
+        "models": [each.about for each in results],
+        **provenance(DISTRIBUTIONS, TASK, [each.group for each in results]),
     }
-
-
-def _train(
-    name: str, folder: Path, options: BenchmarkOptions, overrides: Mapping[str, Any], data: SolarOod
-) -> list[str]:
-    """Train a model once for each seed, and return the arguments for :func:`load_models`."""
-    if "train" not in models.specs(TASK)[name].verbs:
-        return [name]
-    images = data.training_images()
-    places = []
-    with progress.task(f"Training {name}", len(options.seeds), "runs") as task:
-        for seed in options.seeds:
-            path = folder / "runs" / f"{name}-{seed}"
-            given = {"data.data_dir": images.location, "model.target_size": data.size}
-            given |= TRAINING.get(name, {}) | (QUICK if options.quick else {})
-            given |= {"seed": seed, "log_dir": str(path), **overrides}
-            config = configuration.load(None, given, model=name)
-            train_and_calibrate(name, images, config)
-            places.append(f"{name}={path}")
-            task.advance()
-    return places
 
 
 def _mean(estimates: Sequence[Estimate]) -> Estimate:
@@ -256,88 +316,61 @@ def _mean(estimates: Sequence[Estimate]) -> Estimate:
     return Estimate(float(np.mean([each.value for each in estimates])), samples)
 
 
-def _score(model: EvaluatedModel, images: NDArray[np.float32] | DiskPatches) -> NDArray[Any]:
-    """Return the image scores of one model."""
-    if isinstance(images, DiskPatches):
-        parts = list(batches(images, model.batch))
-    else:
-        parts = [images[at : at + model.batch] for at in range(0, len(images), model.batch)]
-    found = [score_images(model.backend, part, model.mode, model.output) for part in parts]
-    return np.concatenate(found).astype(np.float64)
-
-
-def _calibration_images(model: EvaluatedModel, data: SolarOod) -> DiskPatches:
-    """Return the training patches that were not used to fit the weights of a run."""
-    given = {"model.load_path": str(model.weights)} if model.weights else {}
-    config = configuration.load(None, given, from_run=True)
-    return data.training_images().split(config.data.validation_share, config.seed)[1]
-
-
-def _record(model: EvaluatedModel) -> dict[str, Any]:
-    """Return the record of a training run, or an empty dict."""
-    is_run = model.weights is not None and (model.weights / "run.json").is_file()
-    return Run(model.weights).record if is_run and model.weights else {}
-
-
 def _false_alarms(
-    evaluated: Sequence[EvaluatedModel],
-    data: SolarOod,
-    scores: Mapping[str, EvaluationScores],
-    options: BenchmarkOptions,
-) -> tuple[list[dict[str, Any]], dict[str, Estimate]]:
+    results: Sequence[BenchmarkResult], data: SolarOod
+) -> tuple[list[dict[str, Any]], dict[str, Metrics]]:
     """Return the false-alarm rates on each image, and their mean over the shifted images."""
-    found: dict[tuple[str, str], list[Estimate]] = {}
-    places = {SAME_IMAGE: SYNTHETIC} | {disk.name: disk.name for disk in data.shifted}
-    for model in evaluated:
-        threshold = shift.conformal_threshold(_score(model, _calibration_images(model, data)))
-        for image, part in places.items():
-            normal = [n for n, each in enumerate(scores[part].images) if not each.kind]
-            values = scores[part].scores[model.label][normal]
-            rate = shift.false_alarm_rate(values, threshold, options.bootstraps)
-            found.setdefault((model.group, image), []).append(rate)
-    means = {key: metrics.mean_of_runs(rates) for key, rates in found.items()}
-    rows = [
-        {"model": group, "image": image, "runs": len(found[group, image])}
-        | estimate.as_dict("false_alarms")
-        for (group, image), estimate in means.items()
-    ]
-    shifted = {
-        group: _mean([means[group, disk.name] for disk in data.shifted])
-        for group in dict.fromkeys(group for group, _ in means)
-    }
+    rows: list[dict[str, Any]] = []
+    shifted: dict[str, Metrics] = {}
+    for group in dict.fromkeys(each.group for each in results):
+        runs = [each.false_alarms for each in results if each.group == group]
+        means = {
+            image: {name: metrics.mean_of_runs([own[image][name] for own in runs]) for name in each}
+            for image, each in runs[0].items()
+        }
+        for image, each in means.items():
+            values = each["before"].as_dict("before") | each["after"].as_dict("after")
+            rows.append({"model": group, "image": image, "runs": len(runs), **values})
+        shifted[group] = {
+            name: _mean([means[disk.name][name] for disk in data.shifted])
+            for name in ("before", "after")
+        }
     return rows, shifted
 
 
-def _sanity(evaluated: Sequence[EvaluatedModel], data: SolarOod) -> list[dict[str, Any]]:
+def _sanity(results: Sequence[BenchmarkResult]) -> list[dict[str, Any]]:
     """Return the rank of each spoiled frame; all runs of a model must detect it."""
-    frames = sanity.sanity_frames(data.disk, data.test, data.size)
     ranks: dict[tuple[str, str], list[float]] = {}
-    for model in evaluated:
-        normal = _score(model, data.test_images())
-        for name, patches in frames.items():
-            rank = sanity.rank(normal, _score(model, patches))
-            ranks.setdefault((model.group, name), []).append(rank)
+    for each in results:
+        for name, rank in each.ranks.items():
+            ranks.setdefault((each.group, name), []).append(rank)
     return [
         {
             "model": group,
             "frame": name,
             "rank": float(np.mean(found)),
             "worst_rank": min(found),
-            "detected": min(found) >= sanity.REQUIRED_RANK,
+            "detected": min(found) >= REQUIRED_RANK,
         }
         for (group, name), found in ranks.items()
     ]
 
 
-def _timing(model: EvaluatedModel, data: SolarOod) -> dict[str, Any]:
-    images = data.test_images()
-    _score(model, images.batch(range(min(len(images), model.batch))))
-    started = time.perf_counter()
-    _score(model, images)
-    rate = len(images) / max(time.perf_counter() - started, 1e-9)
-    return {
-        "model": model.group,
-        "run": model.label,
-        "training_seconds": _record(model).get("seconds"),
-        "images_per_second": round(rate),
-    }
+def _leave_out(
+    results: Sequence[tuple[str, BenchmarkResult]], comparisons: Mapping[str, Comparison]
+) -> list[dict[str, Any]]:
+    """Return the AUROC for each kind of anomaly, with and without similar generated defects."""
+    rows = []
+    for name, result in results:
+        for part, kinds in result.metrics.items():
+            for kind in (kind for kind in kinds if kind in leave_out.GROUPS[name].kinds):
+                with_all = comparisons[part].estimates[result.group, kind]["auroc"]
+                without = kinds[kind][0]["auroc"]
+                row: dict[str, Any] = {"model": result.group, "left_out": name}
+                rows.append(
+                    row
+                    | {"part": part, "kind": kind}
+                    | with_all.as_dict("auroc")
+                    | without.as_dict("auroc_left_out")
+                )
+    return rows

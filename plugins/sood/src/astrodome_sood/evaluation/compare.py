@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,10 @@ MAX_SAMPLE = 2_000_000
 """Approximate number of pixel scores that are used to determine the histogram bins."""
 
 Metrics = dict[str, Estimate]
+RunMetrics = tuple[Metrics, dict[str, Any]]
+"""Metrics of a training run, and a dict with the number of images and Otsu's threshold."""
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Recall and precision for each threshold."""
 
 
 @dataclass
@@ -107,20 +111,39 @@ def compare(scores: EvaluationScores, bootstraps: int, seed: int = 0) -> Compari
 
     If the anomalies have edges of different widths, also compute them for each width.
     """
-    kinds = list(subsets(scores.images))
-    found: dict[tuple[str, str], Metrics] = {}
-    runs = []
-    for label in scores.scores:
-        for kind in kinds:
-            found[label, kind], about = _metrics(label, kind, scores, bootstraps, seed)
-            runs.append(_row(found[label, kind], model=label, kind=kind) | about)
+    found = {label: run_metrics(label, scores, bootstraps, seed) for label in scores.scores}
+    return combine(found, scores.groups, seed)
+
+
+def run_metrics(
+    label: str, scores: EvaluationScores, bootstraps: int, seed: int = 0
+) -> dict[str, RunMetrics]:
+    """Compute the metrics of a training run for each subset of the images; see :func:`subsets`."""
+    chosen = subsets(scores.images).items()
+    return {kind: _metrics(label, own, scores, bootstraps, seed) for kind, own in chosen}
+
+
+def combine(
+    found: Mapping[str, Mapping[str, RunMetrics]], groups: Mapping[str, str], seed: int = 0
+) -> Comparison:
+    """Compute the mean metrics of each model, and the differences between models.
+
+    ``found`` contains the metrics of each training run, keyed by its label; see
+    :func:`run_metrics`. ``groups`` maps each label to the name of its group.
+    """
+    kinds = list(next(iter(found.values())))
+    runs = [
+        _row(values, model=label, kind=kind) | about
+        for label, own in found.items()
+        for kind, (values, about) in own.items()
+    ]
     models, means = [], {}
-    for group in dict.fromkeys(scores.groups.values()):
-        labels = [label for label, own in scores.groups.items() if own == group]
+    for group in dict.fromkeys(groups.values()):
+        labels = [label for label, own in groups.items() if own == group]
         for kind in kinds:
+            own = [found[label][kind][0] for label in labels]
             means[group, kind] = {
-                name: metrics.mean_of_runs([found[label, kind][name] for label in labels], seed)
-                for name in found[labels[0], kind]
+                name: metrics.mean_of_runs([each[name] for each in own], seed) for name in own[0]
             }
             models.append(_row(means[group, kind], model=group, kind=kind, runs=len(labels)))
     return Comparison(runs, models, _differences(means, kinds), means)
@@ -129,12 +152,17 @@ def compare(scores: EvaluationScores, bootstraps: int, seed: int = 0) -> Compari
 def subsets(images: Sequence[LabeledImage]) -> dict[str, list[int]]:
     """Return the indices of the images for each row of the tables, keyed by the name of the row.
 
-    Each subset contains all normal images. The first subset contains all images.
+    Each subset contains all normal images. The first subset contains all images. Kinds with a
+    prefix, such as ``instrument: focus``, also have a subset for the prefix.
     """
     found: dict[str, list[int]] = {ALL: list(range(len(images)))}
     normal = [n for n, image in enumerate(images) if not image.kind]
     kinds = dict.fromkeys(image.kind for image in images if image.kind)
     edges = sorted({image.edge for image in images if image.edge is not None})
+    prefixes = dict.fromkeys(kind.partition(": ")[0] for kind in kinds if ": " in kind)
+    for prefix in prefixes:
+        chosen = [n for n, image in enumerate(images) if image.kind.startswith(f"{prefix}: ")]
+        found[prefix] = normal + chosen
     if len(kinds) > 1:
         for kind in kinds:
             found[kind] = normal + [n for n, image in enumerate(images) if image.kind == kind]
@@ -152,9 +180,9 @@ def _row(values: Metrics, **about: Any) -> dict[str, Any]:
 
 
 def _metrics(
-    label: str, kind: str, scores: EvaluationScores, bootstraps: int, seed: int
-) -> tuple[Metrics, dict[str, Any]]:
-    """Return the metrics of a training run for one type of anomaly.
+    label: str, chosen: Sequence[int], scores: EvaluationScores, bootstraps: int, seed: int
+) -> RunMetrics:
+    """Return the metrics of a training run for the images with the indices ``chosen``.
 
     The image metrics are the AUROC and the average precision. The pixel metrics are the average
     precision and the IoU. Also return a dict with the number of images and Otsu's threshold.
@@ -162,7 +190,6 @@ def _metrics(
     values: Metrics = {}
     about: dict[str, Any] = {}
     images = scores.images
-    chosen = subsets(images)[kind]
     if labeled := [n for n in chosen if images[n].label is not None]:
         labels = np.array([images[n].label for n in labeled])
         about |= {"images": len(labeled), "anomalous": int(labels.sum())}
@@ -190,6 +217,17 @@ def count_pixels(scores: EvaluationScores, label: str, chosen: Sequence[int]) ->
         assert image.mask is not None
         counts.add(maps[n], image.mask, image.index)
     return counts
+
+
+def precision_recall(scores: EvaluationScores, label: str, chosen: Sequence[int]) -> Curve:
+    """Return the recall and the precision for the pixels of the selected images.
+
+    Each value belongs to one threshold, in descending order of the thresholds.
+    """
+    counts = count_pixels(scores, label, chosen)
+    inside = np.sum(counts.inside, axis=0)[::-1].cumsum()
+    outside = np.sum(counts.outside, axis=0)[::-1].cumsum()
+    return inside / max(inside[-1], 1), inside / np.maximum(inside + outside, 1)
 
 
 def _differences(

@@ -75,6 +75,28 @@ class GroundTruth(Protocol):
         ...
 
 
+class LoadedTruth:
+    """Ground truth whose images are in memory, for repeated iteration."""
+
+    def __init__(self, truth: GroundTruth) -> None:
+        self.images = list(truth)
+        self._about, self._warnings = truth.about(), truth.warnings()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[LabeledImage]:
+        return iter(self.images)
+
+    def about(self) -> dict[str, Any]:
+        """Return a description of the ground truth for the evaluation results."""
+        return self._about
+
+    def warnings(self) -> list[str]:
+        """Return warnings about the ground truth."""
+        return self._warnings
+
+
 class ImageLabels:
     """Ground truth that labels each image as 1 (anomalous) or 0 (normal).
 

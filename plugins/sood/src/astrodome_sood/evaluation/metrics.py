@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,11 @@ def bootstrap_weights(groups: NDArray[np.int64], count: int, seed: int) -> NDArr
 
     The result has the shape (count, number of groups).
     """
-    number = int(groups.max()) + 1
+    return _weights(int(groups.max()) + 1, count, seed)
+
+
+@lru_cache(4)
+def _weights(number: int, count: int, seed: int) -> NDArray[np.float64]:
     random = np.random.default_rng(seed)
     return random.multinomial(number, np.full(number, 1 / number), count).astype(np.float64)
 
@@ -223,9 +228,9 @@ class PixelCounts:
 
     def average_precision(self, bootstraps: int, seed: int = 0) -> Estimate:
         """Return the average precision over all pixels."""
-        inside, outside = (np.stack(counts).astype(float) for counts in (self.inside, self.outside))
+        inside, outside = self._by_group(self.inside), self._by_group(self.outside)
         value = float(precision_of_counts(inside.sum(0), outside.sum(0)))
-        weights = self._weights(bootstraps, seed)
+        weights = bootstrap_weights(np.arange(len(inside)), bootstraps, seed)
         return Estimate(value, precision_of_counts(weights @ inside, weights @ outside))
 
     def iou_at_otsu(self, bootstraps: int, seed: int = 0) -> tuple[Estimate, float]:
@@ -235,7 +240,7 @@ class PixelCounts:
         """
         from skimage.filters import threshold_otsu
 
-        inside, outside = np.stack(self.inside), np.stack(self.outside)
+        inside, outside = self._by_group(self.inside), self._by_group(self.outside)
         counts = (inside + outside).sum(0)
         filled = counts > 0
         means = np.where(filled, self.totals / np.maximum(counts, 1), -np.inf)
@@ -245,11 +250,16 @@ class PixelCounts:
         above = means > threshold
         hits = inside[:, above].sum(1)
         union = inside.sum(1) + outside[:, above].sum(1)
-        weights = np.vstack([np.ones(len(hits)), self._weights(bootstraps, seed)])
+        samples = bootstrap_weights(np.arange(len(hits)), bootstraps, seed)
+        weights = np.vstack([np.ones(len(hits)), samples])
         with np.errstate(invalid="ignore"):
             iou = (weights @ hits) / (weights @ union)
         return Estimate(float(iou[0]), iou[1:]), threshold
 
-    def _weights(self, bootstraps: int, seed: int) -> NDArray[np.float64]:
-        _, group = np.unique(self.groups, return_inverse=True)
-        return bootstrap_weights(group, bootstraps, seed)[:, group]
+    def _by_group(self, counts: Sequence[NDArray[np.int64]]) -> Floats:
+        """Return the sums of the histograms of each group, with shape (number of groups, bins)."""
+        names, group = np.unique(self.groups, return_inverse=True)
+        sums = np.zeros((len(names), len(counts[0])))
+        for number, each in zip(group.tolist(), counts, strict=True):
+            sums[number] += each
+        return sums

@@ -10,8 +10,9 @@ import math
 
 import numpy as np
 from astrodome import InvalidInputError
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from ..scoring.calibration import ScoreDistribution
 from .metrics import Estimate, bootstrap_weights
 
 NOMINAL_RATE = 0.01
@@ -79,6 +80,26 @@ def false_alarm_rate(
     >>> false_alarm_rate([0.1, 0.2, 0.3, 0.9], threshold=0.5).value
     0.25
     """
-    above = (np.asarray(normal) > threshold).astype(np.float64)
-    weights = bootstrap_weights(np.arange(len(above)), bootstraps, seed)
-    return Estimate(float(above.mean()), weights @ above / len(above))
+    return alarm_fraction(np.asarray(normal) > threshold, bootstraps, seed)
+
+
+def alarm_fraction(alarms: NDArray[np.bool_], bootstraps: int = 1000, seed: int = 0) -> Estimate:
+    """Return the fraction of the images that are marked as anomalous."""
+    marked = alarms.astype(np.float64)
+    weights = bootstrap_weights(np.arange(len(marked)), bootstraps, seed)
+    return Estimate(float(marked.mean()), weights @ marked / len(marked))
+
+
+def alarms_after_calibration(normal: ArrayLike, rate: float = NOMINAL_RATE) -> NDArray[np.bool_]:
+    """Calibrate each half of the patches of an image with the other half, and mark anomalies.
+
+    This simulates a calibration with a few recent images. ``normal`` contains the scores of the
+    patches, ordered by row; the halves are the upper and the lower half of the image, because
+    adjacent patches are similar.
+    """
+    scores = np.asarray(normal, np.float64)
+    halves = scores[: len(scores) // 2], scores[len(scores) // 2 :]
+    pairs = zip(halves, halves[::-1], strict=True)
+    return np.concatenate(
+        [ScoreDistribution.fit(other).probability(own) <= rate for own, other in pairs]
+    )

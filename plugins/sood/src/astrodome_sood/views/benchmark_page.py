@@ -7,23 +7,20 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from astrodome import files
 from astrodome.runs import Run
 from astrodome_solar.colormaps import colormap
 from astrodome_solar.figures import to_data_url
 from markupsafe import Markup
 
-from ..evaluation.benchmark import INSTRUMENT, SYNTHETIC, Benchmark
-from ..evaluation.compare import ALL, EvaluationScores
+from ..evaluation.benchmark import Benchmark
+from ..evaluation.compare import ALL
 from ..training import TASK
 from .evaluation_page import curves, without_nan
 from .figures import score_map
 from .model_card import write_model_card
 from .pages import write_page
 
-EXAMPLES = 4
-"""Number of examples of detected anomalies, and of missed anomalies, for each model."""
 METRICS = {"auroc": "AUROC, images", "ap": "AP, images", "pixel_ap": "AP, pixels"}
 SUMMARY = {
     "synthetic_auroc": "synthetic, AUROC",
@@ -34,6 +31,7 @@ SUMMARY = {
     "shift_auroc": "shift, AUROC",
     "shift_pixel_ap": "shift, AP of pixels",
     "false_alarms": "shift, false alarms",
+    "false_alarms_calibrated": "shift, false alarms after calibration",
 }
 
 
@@ -81,7 +79,12 @@ def write_benchmark(benchmark: Benchmark, out: str | os.PathLike[str]) -> Path:
         false_alarms=benchmark.false_alarms,
         sanity=benchmark.sanity,
         timings=benchmark.timings,
-        curves={name: Markup(curves(benchmark.scores[name])) for name in (SYNTHETIC, INSTRUMENT)},
+        leave_out=benchmark.leave_out,
+        seconds=benchmark.seconds,
+        curves={
+            name: Markup(curves(benchmark.scores[name], pixels))
+            for name, pixels in benchmark.curves.items()
+        },
         examples=_examples(benchmark),
     )
     return out / "benchmark.html"
@@ -96,51 +99,20 @@ def _by_kind(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _examples(benchmark: Benchmark) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Return the best and worst detected anomalies of the first run of each model."""
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for part in (SYNTHETIC, INSTRUMENT):
-        scores = benchmark.scores[part]
-        groups = dict.fromkeys(scores.groups.values())
-        first = {g: next(k for k, own in scores.groups.items() if own == g) for g in groups}
-        chosen = {group: _extremes(scores, label) for group, label in first.items()}
-        needed = {n for pair in chosen.values() for numbers in pair for n in numbers}
-        cards = {
-            number: image for number, image in enumerate(benchmark.truths[part]) if number in needed
+    """Return the examples for the page, keyed by the model and by the title of the row."""
+    return {
+        model: {
+            f"{part}: {title}": [
+                {
+                    "title": example.kind.replace("_", " "),
+                    "percentile": example.percentile,
+                    "image": to_data_url(colormap(example.wavelength)((example.image + 1) / 2)),
+                    "map": score_map(example.scores, example.low, example.high),
+                }
+                for example in found
+            ]
+            for part, own in parts.items()
+            for title, found in own.items()
         }
-        for group, (best, worst) in chosen.items():
-            label = first[group]
-            maps = scores.maps[label]
-            low, high = (
-                float(maps.min()),
-                float(np.quantile(maps[:: max(1, len(maps) // 64)], 0.999)),
-            )
-            sections = found.setdefault(group, {})
-            for title, numbers in (("detected", best), ("missed", worst)):
-                sections[f"{part}: {title}"] = [
-                    {
-                        "title": cards[n].kind.replace("_", " "),
-                        "image": to_data_url(
-                            colormap(cards[n].wavelength)((cards[n].image.mean(axis=0) + 1) / 2)
-                        ),
-                        "map": score_map(maps[n], low, high),
-                    }
-                    for n in numbers
-                ]
-    return found
-
-
-def _extremes(scores: EvaluationScores, label: str) -> tuple[list[int], list[int]]:
-    """Return the images of different kinds with the highest scores, and with the lowest scores.
-
-    The best example of each kind is compared, and the worst example of each kind.
-    """
-    values = scores.scores[label]
-    kinds: dict[str, list[int]] = {}
-    for number, image in enumerate(scores.images):
-        if image.kind:
-            kinds.setdefault(image.kind, []).append(number)
-    best = [max(numbers, key=lambda n: values[n]) for numbers in kinds.values()]
-    worst = [min(numbers, key=lambda n: values[n]) for numbers in kinds.values()]
-    best.sort(key=lambda n: -values[n])
-    worst.sort(key=lambda n: values[n])
-    return best[:EXAMPLES], worst[:EXAMPLES]
+        for model, parts in benchmark.examples.items()
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from ..evaluation.compare import ALL, EvaluationScores, count_pixels
+from ..evaluation.compare import ALL, Curve, EvaluationScores, precision_recall
 from ..evaluation.evaluate import Evaluation
 from .figures import score_map
 from .pages import write_page
@@ -92,18 +93,23 @@ def _write_page(path: Path, evaluation: Evaluation) -> None:
         names={k: v for k, v in METRICS.items() if any(k in row for row in comparison.models)},
         tables={kind: [r for r in comparison.models if r["kind"] == kind] for kind in kinds},
         differences=[row for row in comparison.differences if row["kind"] == ALL],
-        curves=Markup(curves(evaluation.scores)),
+        curves=Markup(curves(evaluation.scores, pixel_curves(evaluation.scores))),
         examples=_examples(evaluation),
     )
 
 
-def curves(scores: EvaluationScores) -> str:
+def pixel_curves(scores: EvaluationScores) -> dict[str, Curve]:
+    """Return the recall and the precision for pixels of each model, if there are masks."""
+    masked = [n for n, image in enumerate(scores.images) if image.mask is not None]
+    return {label: precision_recall(scores, label, masked) for label in scores.maps if masked}
+
+
+def curves(scores: EvaluationScores, pixels: Mapping[str, Curve]) -> str:
     """Return an SVG plot with the ROC curves for images and precision-recall curves for pixels."""
     labeled = [n for n, image in enumerate(scores.images) if image.label is not None]
-    masked = [n for n, image in enumerate(scores.images) if image.mask is not None]
     with mpl.rc_context(STYLE):
         figure = Figure((10, 4), layout="constrained")
-        axes = figure.subplots(1, 2 if labeled and masked else 1, squeeze=False)[0].tolist()
+        axes = figure.subplots(1, 2 if labeled and pixels else 1, squeeze=False)[0].tolist()
         if labeled:
             left = axes.pop(0)
             labels = [scores.images[n].label for n in labeled]
@@ -113,14 +119,9 @@ def curves(scores: EvaluationScores) -> str:
             left.plot([0, 1], [0, 1], color=FAINT, ls=":", lw=1)
             left.set(xlabel="false positive rate (images)", ylabel="true positive rate (images)")
             left.legend()
-        if masked:
+        if pixels:
             right = axes.pop(0)
-            for label in scores.maps:
-                counts = count_pixels(scores, label, masked)
-                inside = np.stack(counts.inside).sum(0)[::-1].cumsum()
-                outside = np.stack(counts.outside).sum(0)[::-1].cumsum()
-                recall = inside / max(inside[-1], 1)
-                precision = inside / np.maximum(inside + outside, 1)
+            for label, (recall, precision) in pixels.items():
                 right.plot(recall, precision, **_line_style(scores, label))
             right.set(xlabel="recall (pixels)", ylabel="precision (pixels)", ylim=(0, 1.02))
             right.legend()
