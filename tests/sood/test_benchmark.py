@@ -256,10 +256,14 @@ def test_the_command_runs_the_benchmark(
     assert failed.code == 2 and "No model can be evaluated" in failed.err
 
 
-def test_own_ground_truths_and_metrics_are_public(disks: list[Disk], data: SolarOod) -> None:
+def test_own_ground_truths_and_metrics_are_public(
+    disks: list[Disk], data: SolarOod, tmp_path: Path
+) -> None:
     truth = sood.InstrumentDefects(disks[0], disks[1], data.test, 32, ["transit", "snow"])
     found = sood.evaluate("threshold", data.test_images(), against=truth, bootstraps=10)
     assert set(found.table["kind"]) == {"all", "transit", "snow"}
+    page = sood.write_evaluation(found, tmp_path).read_text()
+    assert "each kind of simulated defect (snow, transit; seed 0)" in page
     images = found.scores
     labels = [image.label for image in images.images]
     metrics = sood.image_metrics(labels, images.scores["threshold"], bootstraps=10)

@@ -8,9 +8,10 @@ ground truth. :func:`write_evaluation` and :func:`write_report` write HTML pages
 :func:`export_onnx` exports a model.
 
 :func:`benchmark` compares all models with the benchmark SolarOOD. :func:`load_solar_ood` returns
-its images. :class:`SyntheticAnomalies`, :class:`InstrumentDefects` and :class:`ImageLabels` are
-ground truths for :func:`evaluate`. :func:`image_metrics`, :func:`pixel_metrics`,
-:func:`conformal_threshold` and :func:`false_alarm_rate` compute metrics from scores of any origin.
+its images. :class:`SyntheticAnomalies`, :class:`InstrumentDefects`, :class:`KeywordLabels` and
+:class:`ImageLabels` are ground truths for :func:`evaluate`. :func:`image_metrics`,
+:func:`pixel_metrics`, :func:`conformal_threshold` and :func:`false_alarm_rate` compute metrics from
+scores of any origin.
 
 Examples
 --------

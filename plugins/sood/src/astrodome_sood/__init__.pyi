@@ -15,6 +15,7 @@ from .evaluation.ground_truth import GroundTruth as GroundTruth
 from .evaluation.ground_truth import ImageLabels as ImageLabels
 from .evaluation.ground_truth import LabeledImage as LabeledImage
 from .evaluation.instrument import InstrumentDefects as InstrumentDefects
+from .evaluation.keyword_labels import KeywordLabels as KeywordLabels
 from .evaluation.metrics import Estimate as Estimate
 from .evaluation.metrics import image_metrics as image_metrics
 from .evaluation.metrics import pixel_metrics as pixel_metrics
@@ -45,6 +46,7 @@ __all__ = [
     "ImageLabels",
     "ImageSet",
     "InstrumentDefects",
+    "KeywordLabels",
     "LabeledImage",
     "SolarOod",
     "SyntheticAnomalies",

@@ -39,7 +39,8 @@ def evaluate(
         Configuration values, keyed by dotted configuration key.
     against : str or GroundTruth
         Type of ground truth: ``"synthetic"`` for synthetic anomalies, ``"labels"`` for labels in
-        a file, ``"flux"`` for the GOES flux, or ``"events"`` for HEK events. Otherwise, an object
+        a file, ``"flux"`` for the GOES flux, ``"events"`` for HEK events, or ``"quality"`` for
+        FITS keywords such as QUALITY. Otherwise, an object
         such as :class:`SyntheticAnomalies`, :class:`InstrumentDefects` or :class:`ImageLabels`,
         whose images are scored instead of ``images``.
     **options

@@ -27,8 +27,9 @@ class GroundTruthOptions(OptionGroup):
 
     against: str = option(
         "synthetic",
-        "Type of ground truth: synthetic anomalies, labels in a file, GOES flux, or HEK events.",
-        metavar="synthetic|labels|flux|events",
+        "Type of ground truth: synthetic anomalies, labels in a file, GOES flux, HEK events, "
+        "or FITS keywords such as QUALITY.",
+        metavar="synthetic|labels|flux|events|quality",
     )
     kinds: str = option(
         "",
@@ -64,7 +65,8 @@ class GroundTruthOptions(OptionGroup):
     event_types: str = option(
         "AR,FL",
         "HEK event types, separated by commas. Pixels in the regions of these events are "
-        "considered anomalous.",
+        "considered anomalous. With --against quality, images at the times of these events are "
+        "considered anomalous, except for AR.",
     )
     flux_source: Annotated[str, sources.option("flux", "Source of the GOES flux")] = ""
     events_source: Annotated[str, sources.option("events", "Source of the HEK events")] = ""

@@ -16,6 +16,7 @@ import numpy as np
 from astrodome import AstrodomeError, compute, errors, files
 from astrodome_solar.filenames import parse_file_name
 from astrodome_solar.geometry import ImageGeometry
+from astrodome_solar.metadata import NAME as TABLE
 from astrodome_solar.metadata import find_row
 from numpy.typing import NDArray
 from PIL import Image
@@ -95,6 +96,16 @@ def decode(path: Path, size: int) -> Pixels:
         return np.asarray(gray)
 
 
+def keywords(path: Path) -> list[Mapping[str, Any]]:
+    """Return the row of an image in the metadata table, or an empty list if it does not exist."""
+    if not any((parent / TABLE).is_file() for parent in path.absolute().parents):
+        return []
+    try:
+        return [find_row(path)]
+    except AstrodomeError:
+        return []
+
+
 class FolderImages:
     """Sequence of the images in a folder.
 
@@ -107,6 +118,7 @@ class FolderImages:
     decode = staticmethod(decode)
     describe_file = staticmethod(describe)
     file_geometry = staticmethod(geometry)
+    file_keywords = staticmethod(keywords)
     dtype: ClassVar[type[np.unsignedinteger[Any]]] = np.uint8
 
     def __init__(self, folder: Path, size: int, threads: int = 0) -> None:
@@ -158,6 +170,10 @@ class FolderImages:
     def describe(self, index: int) -> Mapping[str, Any]:
         """Return the metadata from the file name of an image; see :func:`describe`."""
         return self.describe_file(self.paths[index])
+
+    def keywords(self, index: int) -> list[Mapping[str, Any]]:
+        """Return the row of an image in the metadata table; see :func:`keywords`."""
+        return self.file_keywords(self.paths[index])
 
     def geometry(self, index: int) -> ImageGeometry:
         """Return the geometry of an image.

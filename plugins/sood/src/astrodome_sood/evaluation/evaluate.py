@@ -27,13 +27,14 @@ from ..training import DISTRIBUTIONS, TASK
 from . import metrics
 from .compare import Comparison, EvaluatedModel, EvaluationScores, compare, compute_scores
 from .ground_truth import GroundTruth, labels_from_file, labels_from_flux
+from .keyword_labels import KeywordLabels
 from .synthetic import SyntheticAnomalies
 
 
 class EvaluationOptions(BaseModel):
     """Options of an evaluation, with the same meanings as the options of ``sdo sood evaluate``."""
 
-    against: Literal["synthetic", "labels", "flux", "events"] = "synthetic"
+    against: Literal["synthetic", "labels", "flux", "events", "quality"] = "synthetic"
     kinds: Annotated[list[str], AsItems] = []
     seeds: Annotated[list[NonNegativeInt], AsItems] = [0]
     wavelength: int = 0
@@ -204,6 +205,14 @@ def _ground_truth(images: ImageDataset, options: EvaluationOptions) -> GroundTru
                 "Set labels to the path of a CSV or Parquet file with the columns path and label.",
             )
         return labels_from_file(images, options.labels)
+    if options.against == "quality":
+        return KeywordLabels(
+            images,
+            options.goes_class,
+            options.event_types,
+            options.flux_source,
+            options.events_source,
+        )
     from .events import EventRegions
 
     return EventRegions(images, options.event_types, options.events_source)

@@ -158,6 +158,7 @@ def to_frame(
     about: dict[str, Any] = {"T_OBS": t_obs, "WAVELNTH": image.wavelength}
     if image.header:
         about |= {"EXPTIME": image.exposure, "QUALITY": image.quality}
+        about |= {key: image.header.get(key.lower()) for key in ("NSPIKES", "NSATPIX")}
         about["DATE-OBS"] = image.header.get("date-obs")  # Preserves leap seconds.
     upright = image.north_up(order=1)
     frame = upright.intensities()

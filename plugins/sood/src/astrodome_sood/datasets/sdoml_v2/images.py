@@ -131,6 +131,11 @@ class StoreImages:
             "part": array.channel.name if array.channel.is_hmi else None,
         }
 
+    def keywords(self, index: int) -> list[Mapping[str, Any]]:
+        """Return the attributes of the frame of each channel, for example QUALITY and NSPIKES."""
+        places = zip(self.frames.array[index], self.frames.row[index], strict=True)
+        return [self.frames.arrays[array].attributes(row) for array, row in places]
+
     def geometry(self, index: int) -> ImageGeometry:
         """Return the geometry of an image."""
         time = self.frames.times[index].astype("datetime64[us]").item()

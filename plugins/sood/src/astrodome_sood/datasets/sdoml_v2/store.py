@@ -63,6 +63,18 @@ class ChannelFrames:
             )
         return parse_times(values, self.name)
 
+    def attributes(self, row: int) -> dict[str, Any]:
+        """Return the attributes of a frame, which are FITS keywords."""
+        return {
+            name: values[row]
+            for name, values in self._attributes.items()
+            if isinstance(values, list) and len(values) == len(self)
+        }
+
+    @cached_property
+    def _attributes(self) -> dict[str, Any]:
+        return dict(self.array.attrs)
+
     def read_chunk(self, chunk: int) -> NDArray[np.float32]:
         """Read the frames in a chunk as a float32 array with shape (n, H, W).
 
