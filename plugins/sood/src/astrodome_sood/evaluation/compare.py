@@ -96,7 +96,7 @@ def compute_scores(models: Sequence[EvaluatedModel], truth: GroundTruth) -> Eval
                     if model.label not in maps:
                         maps[model.label] = allocate((total, *found.shape[1:]), np.float32)
                     maps[model.label][len(images) : len(images) + len(batch)] = found
-            images += [replace(each, image=each.image[:0]) for each in batch]
+            images += [replace(each, image=each.image[:0].copy()) for each in batch]
             task.advance(len(batch))
     return EvaluationScores(
         images,
@@ -225,8 +225,8 @@ def precision_recall(scores: EvaluationScores, label: str, chosen: Sequence[int]
     Each value belongs to one threshold, in descending order of the thresholds.
     """
     counts = count_pixels(scores, label, chosen)
-    inside = np.sum(counts.inside, axis=0)[::-1].cumsum()
-    outside = np.sum(counts.outside, axis=0)[::-1].cumsum()
+    inside = np.sum([*counts.inside.values()], axis=0)[::-1].cumsum()
+    outside = np.sum([*counts.outside.values()], axis=0)[::-1].cumsum()
     return inside / max(inside[-1], 1), inside / np.maximum(inside + outside, 1)
 
 

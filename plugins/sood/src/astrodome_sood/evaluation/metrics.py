@@ -188,18 +188,17 @@ def pixel_metrics(
 
 @dataclass
 class PixelCounts:
-    """Histograms of the pixel scores inside and outside the mask of each image.
+    """Histograms of the pixel scores inside and outside the masks.
 
     ``edges`` contains the inner edges of the bins. ``totals`` contains the sum of the scores in
-    each bin over all images. ``groups`` contains, for each image, the index of the image from which
-    it was derived.
+    each bin over all images. ``inside`` and ``outside`` contain the sums of the histograms of all
+    images that were derived from the same image, keyed by the index of that image.
     """
 
     edges: Floats
     totals: Floats
-    inside: list[NDArray[np.int64]] = field(default_factory=list)
-    outside: list[NDArray[np.int64]] = field(default_factory=list)
-    groups: list[int] = field(default_factory=list)
+    inside: dict[int, Floats] = field(default_factory=dict)
+    outside: dict[int, Floats] = field(default_factory=dict)
 
     @classmethod
     def with_quantile_bins(cls, sample: Floats) -> PixelCounts:
@@ -222,13 +221,12 @@ class PixelCounts:
         inside = mask.ravel()
         size = len(self.edges) + 1
         self.totals += np.bincount(bins, scores.ravel(), size)
-        self.inside.append(np.bincount(bins[inside], minlength=size))
-        self.outside.append(np.bincount(bins[~inside], minlength=size))
-        self.groups.append(group)
+        for counts, chosen in ((self.inside, inside), (self.outside, ~inside)):
+            counts[group] = counts.get(group, 0.0) + np.bincount(bins[chosen], minlength=size)
 
     def average_precision(self, bootstraps: int, seed: int = 0) -> Estimate:
         """Return the average precision over all pixels."""
-        inside, outside = self._by_group(self.inside), self._by_group(self.outside)
+        inside, outside = (_stacked(counts) for counts in (self.inside, self.outside))
         value = float(precision_of_counts(inside.sum(0), outside.sum(0)))
         weights = bootstrap_weights(np.arange(len(inside)), bootstraps, seed)
         return Estimate(value, precision_of_counts(weights @ inside, weights @ outside))
@@ -240,7 +238,7 @@ class PixelCounts:
         """
         from skimage.filters import threshold_otsu
 
-        inside, outside = self._by_group(self.inside), self._by_group(self.outside)
+        inside, outside = (_stacked(counts) for counts in (self.inside, self.outside))
         counts = (inside + outside).sum(0)
         filled = counts > 0
         means = np.where(filled, self.totals / np.maximum(counts, 1), -np.inf)
@@ -256,10 +254,7 @@ class PixelCounts:
             iou = (weights @ hits) / (weights @ union)
         return Estimate(float(iou[0]), iou[1:]), threshold
 
-    def _by_group(self, counts: Sequence[NDArray[np.int64]]) -> Floats:
-        """Return the sums of the histograms of each group, with shape (number of groups, bins)."""
-        names, group = np.unique(self.groups, return_inverse=True)
-        sums = np.zeros((len(names), len(counts[0])))
-        for number, each in zip(group.tolist(), counts, strict=True):
-            sums[number] += each
-        return sums
+
+def _stacked(counts: dict[int, Floats]) -> Floats:
+    """Return the histograms as an array with one row per group, in ascending order of the group."""
+    return np.stack([counts[group] for group in sorted(counts)])
