@@ -199,6 +199,8 @@ def test_a_model_that_fails_is_listed_and_the_others_are_evaluated(
     options = BenchmarkOptions(seeds=[0], bootstraps=10, quick=True, jobs=1)
     found = run_benchmark(["nothing", "threshold"], tmp_path, options, TINY, data)
     assert [name for name, _ in found.outcome.failed] == ["nothing"]
+    (failed,) = found.document()["failed"]
+    assert failed["name"] == "nothing" and "'nothing' is not a run folder" in failed["reason"]
     assert [row["model"] for row in found.summary()] == ["threshold"]
     with pytest.raises(AstrodomeError, match="No model can be evaluated") as error:
         run_benchmark(["nothing"], tmp_path, options, TINY, data)
@@ -218,6 +220,7 @@ def test_the_page_is_self_contained_and_each_run_has_a_model_card(
     assert saved["summary"][0]["model"] == "threshold" and saved["about"]["version"] == 1
     weights = [Path(each["weights"]) for each in result.about["models"] if each["weights"]]
     assert len(weights) == 2
+    assert [row["run"] for row in result.timings] == ["threshold", "ae-0", "ae-1"]
     for path in weights:
         card = (path / "model_card.md").read_text()
         assert card.startswith("# Model card: ae\n") and "has not been evaluated" in card

@@ -165,6 +165,7 @@ class Benchmark:
             "false_alarms": self.false_alarms,
             "sanity": self.sanity,
             "leave_out": self.leave_out,
+            "failed": self.outcome.as_dict()["failed"],
             "timings": self.timings,
             "seconds": round(self.seconds, 1),
         }
@@ -205,6 +206,9 @@ def run_benchmark(
     results = _with_unique_labels(ordered)
     left_out = [(tasks[n].left_out, done[n]) for n in sorted(done) if tasks[n].left_out]
     groups = {each.label: each.group for each in results}
+    first = {
+        group: next(each for each in results if each.group == group) for group in groups.values()
+    }
     comparisons = {
         name: combine({each.label: each.metrics[name] for each in results}, groups, seed)
         for seed, name in enumerate(results[0].metrics)
@@ -219,7 +223,7 @@ def run_benchmark(
         [{"model": each.group, "run": each.label, **each.timing} for each in results],
         {name: _image_scores(name, results, groups) for name in comparisons},
         {name: {e.label: e.curves[name] for e in results} for name in results[0].curves},
-        {each.group: each.examples for each in reversed(results)},
+        {group: each.examples for group, each in first.items()},
         _about(results, data, options),
         compute.Outcome(done=len(done), failed=failed),
         time.monotonic() - started,

@@ -93,6 +93,8 @@ def evaluate_run(task: BenchmarkTask, data: SolarOod, bootstraps: int) -> Benchm
             train_and_calibrate(task.model, images, config)
         size = {"model.target_size": data.size}
         model = load_models([task.place], None, {**size, **task.config})[0][0]
+        if task.model and model.weights:
+            model = replace(model, label=model.weights.name)
         truths = _ground_truths(data)
         if task.left_out:
             truths = {name: truths[name] for name in (SYNTHETIC, INSTRUMENT)}

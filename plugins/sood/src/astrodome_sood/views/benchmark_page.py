@@ -21,7 +21,7 @@ from .figures import score_map
 from .model_card import write_model_card
 from .pages import write_page
 
-METRICS = {"auroc": "AUROC, images", "ap": "AP, images", "pixel_ap": "AP, pixels"}
+METRICS = {"auroc": "AUROC for images", "pixel_ap": "Average precision for pixels"}
 SUMMARY = {
     "synthetic_auroc": "synthetic, AUROC",
     "synthetic_pixel_ap": "synthetic, AP of pixels",
