@@ -24,6 +24,10 @@ from astrodome_sood.models.defects import FAMILIES
 from astrodome_sood.scoring.calibration import ScoreCalibration, ScoreDistribution
 from sklearn.metrics import roc_auc_score
 
+AREAS = [99, 64, 0, 62, 51, 106, 114, 52, 53, 89, 74, 23, 0, 87, 28]
+"""Number of pixels in synthetic anomalies of version 1 of the benchmark."""
+DEFECT_AREAS = [5, 11, 31, 1024, 1024, 192, 53, 26, 94, 319, 105]
+"""Number of pixels in local defects of version 1 of the benchmark."""
 TINY = {"devices.gpus": 0, "data.batch_size": 16}
 
 
@@ -64,6 +68,13 @@ def test_the_images_of_the_benchmark_are_read_from_packages(tmp_path: Path) -> N
         assert edge > 0.1  # The disk is centered.
     again = solar_ood.load_solar_ood(tmp_path)
     assert again.about() == data.about()
+    synthetic, instrument = data.synthetic(), data.instrument()
+    cases = [(index, kind) for index in (3, 100, 200) for kind in KINDS]
+    found = [synthetic.changed(index, kind, seed=1) for index, kind in cases]
+    assert [int(image.mask.sum()) if image else 0 for image in found] == AREAS
+    local = [kind for kind in DEFECTS if not DEFECTS[kind].whole]
+    spoiled = [instrument.defective(100, kind) for kind in local]
+    assert [int(image.mask.sum()) for image in spoiled] == DEFECT_AREAS
 
 
 def test_saved_images_are_read_unchanged(disks: list[Disk], tmp_path: Path) -> None:
