@@ -12,6 +12,7 @@ from astrodome.testing import Result, run
 from astrodome_sood import config
 from astrodome_sood.models.detect import DetectModel
 from astrodome_sood.models.detect_network import GUARD_MARGIN
+from astrodome_sood.models.explanations import changed_region, explain_region
 from PIL import Image
 from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter
@@ -96,6 +97,46 @@ def test_a_spoiled_image_is_found_and_explained(
     args = ("-l", folder, "-d", images, "-p", tmp_path / "out", "--json")
     rows = sood("detect", "predict", *args).succeeded().json
     assert "black" in rows[0]["path"] and "σ below the training images" in rows[0]["explanation"]
+
+
+def test_a_changed_region_is_explained_with_its_position_and_its_statistic(
+    model: DetectModel, normal: np.ndarray
+) -> None:
+    """The U-Net finds the region, and the statistic is the one that deviates most in it."""
+    import torch
+
+    image = torch.from_numpy(normal[0].copy())
+    image[:, 4:10, 20:28] = 1
+    logits = torch.full((32, 32), -5.0)
+    logits[4:10, 20:28] = 3
+    logits[30, 2] = 6
+    found = explain_region(model.net.statistics, image, logits)
+    assert (found.row, found.column) == (6.5, 23.5)
+    assert found.deviation > 3 and "σ above the training images" in found.text
+    assert "in a changed region of 48 pixels near row 6, column 24" in found.text
+
+
+@pytest.mark.parametrize("is_found", [True, False], ids=["unet", "statistics"])
+def test_the_explanation_is_that_of_the_part_that_determines_the_score(
+    model: DetectModel, normal: np.ndarray, is_found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    excess = torch.zeros(3) if is_found else torch.ones(3)
+    monkeypatch.setattr(model.net, "compared", lambda logits, guard: (guard, excess))
+    for each in model.explain(normal[:3]):
+        assert ("changed region" in each.text) == is_found
+
+
+def test_the_changed_region_is_connected_and_has_the_largest_probability() -> None:
+    logits = np.full((8, 8), -9.0, np.float32)
+    assert changed_region(logits).all(), "no pixel is more probable than the others"
+    logits[1, 1], logits[5:7, 5:7] = 4, 1
+    expected = np.zeros((8, 8), bool)
+    expected[5:7, 5:7] = True
+    np.testing.assert_array_equal(changed_region(logits), expected)
+    logits[1, 1] = -9
+    np.testing.assert_array_equal(changed_region(logits - 6), expected)
 
 
 def test_an_interrupted_run_resumes_with_the_same_result(

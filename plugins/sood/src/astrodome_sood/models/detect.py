@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from astrodome.runs import Run
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..protocols import Explanation, ImageSet
 from . import weights
 from .detect_network import DetectNetwork
 from .detector import DetectorModel
-from .explanations import explain
+from .explanations import explain, explain_region
 from .segmentation import SegmentationModel, random_network, train_segmentation
 from .statistics import StatisticsModel, chosen_layout
 
@@ -59,7 +60,19 @@ class DetectModel(DetectorModel[DetectNetwork]):
 
     @torch.inference_mode()
     def explain(self, batch: NDArray[np.float32]) -> list[Explanation]:
-        """Return the statistic of each image that deviates most from the training images."""
+        """Return the most important deviation of each image from the training images.
+
+        If the U-Net determines the score, the deviation in the changed region is returned.
+        Otherwise, the statistic that deviates most is returned.
+        """
+        return [each for images in self._chunks(batch) for each in self._explain(images)]
+
+    def _explain(self, images: Tensor) -> list[Explanation]:
+        net, logits = self.net.statistics, self.net.unet(images)
+        _, excess = self.net.compared(logits, net.image_scores(images))
         return [
-            each for images in self._chunks(batch) for each in explain(self.net.statistics, images)
+            whole if more > 0 else explain_region(net, image, found)
+            for whole, more, image, found in zip(
+                explain(net, images), excess, images, logits, strict=True
+            )
         ]

@@ -47,15 +47,25 @@ class DetectNetwork(ScoreNetwork):
         score of the image, the excess is added to all pixels.
         """
         logits = self.unet(images)
+        regions, excess = self.compared(logits, self.statistics.image_scores(images))
+        low, span = self.limits[:, 0]
+        return regions + excess, (logits - low) / span + excess[:, None, None]
+
+    def compared(self, logits: Tensor, guard: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the standardized score of the U-Net, and the excess of the statistics.
+
+        ``guard`` contains the scores of the statistics. The excess is 0 if the U-Net determines the
+        score of the image.
+        """
         low, span = self.limits
         regions = (top_mean(logits) - low[0]) / span[0]
-        guard = (self.statistics.scores(images)[0] - low[1]) / span[1] - GUARD_MARGIN
-        excess = (guard - regions).clamp(min=0)
-        return regions + excess, (logits - low[0]) / span[0] + excess[:, None, None]
+        return regions, ((guard - low[1]) / span[1] - GUARD_MARGIN - regions).clamp(min=0)
 
     def parts(self, images: Tensor) -> Tensor:
         """Return the scores of the U-Net and of the statistics, with shape (N, 2)."""
-        return torch.stack([top_mean(self.unet(images)), self.statistics.scores(images)[0]], dim=1)
+        return torch.stack(
+            [top_mean(self.unet(images)), self.statistics.image_scores(images)], dim=1
+        )
 
     def set_limits(self, parts: Tensor) -> None:
         """Set the limits from the scores of clean images with shape (N, 2)."""

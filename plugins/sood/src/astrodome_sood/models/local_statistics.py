@@ -85,16 +85,20 @@ def local_statistics(images: Tensor) -> Tensor:
     found += [log_rms(band, window) for band, window in zip(bands, windows, strict=True)]
     found.append(levels[-1])
     found += [log_rms(gradient(x, axis), GRADIENT_WINDOW) for axis in (-1, -2)]
-    found += [-functional.max_pool2d(-x, 3, 1, 1), functional.max_pool2d(x, 3, 1, 1)]
-    pooled = functional.avg_pool2d(torch.stack(found, dim=1), POOL, ceil_mode=True)
+    found += [-local_maximum(-x), local_maximum(x)]
+    pooled = pool(torch.stack(found, dim=1))
     return pooled.reshape(count, channels * len(STATISTICS), *pooled.shape[-2:])
 
 
 def smooth(x: Tensor, sigma: float) -> Tensor:
     """Convolve images with shape (N, H, W) with a Gaussian. The images are reflected at the edges.
 
-    For the usual image sizes, matrix products are faster than convolutions on a CPU.
+    For the usual image sizes, matrix products are faster than convolutions on a CPU. They are
+    computed with 32 bits, because differences between smoothed images can be small.
     """
+    if torch.is_autocast_enabled(x.device.type):
+        with torch.autocast(x.device.type, enabled=False):
+            return smooth(x.float(), sigma)
     rows, columns = (_gaussian_matrix(size, sigma).to(x) for size in x.shape[-2:])
     return rows @ x @ columns.T
 
@@ -105,6 +109,30 @@ def _gaussian_matrix(size: int, sigma: float) -> Tensor:
     matrix = gaussian_filter1d(np.eye(size), sigma, axis=0).astype(np.float32)
     with torch.inference_mode(False):  # The cached matrix is also used for training.
         return torch.from_numpy(matrix)
+
+
+def pool(x: Tensor) -> Tensor:
+    """Return the means in squares of ``POOL`` × ``POOL`` pixels, or in their parts in the image."""
+    rows, columns = (_pooling_matrix(size).to(x) for size in x.shape[-2:])
+    return rows @ x @ columns.T
+
+
+@lru_cache(maxsize=64)
+def _pooling_matrix(size: int) -> Tensor:
+    """Return the matrix that averages adjacent elements of a vector with ``size`` elements."""
+    matrix = np.zeros((-(-size // POOL), size), np.float32)
+    for row in range(len(matrix)):
+        part = slice(row * POOL, (row + 1) * POOL)
+        matrix[row, part] = 1 / len(matrix[row, part])
+    with torch.inference_mode(False):  # The cached matrix is also used for training.
+        return torch.from_numpy(matrix)
+
+
+def local_maximum(x: Tensor) -> Tensor:
+    """Return the maximum in squares of 3 × 3 pixels, for images with shape (N, H, W)."""
+    padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    rows = torch.maximum(torch.maximum(padded[:, :-2], padded[:, 1:-1]), padded[:, 2:])
+    return torch.maximum(torch.maximum(rows[..., :-2], rows[..., 1:-1]), rows[..., 2:])
 
 
 def log_rms(x: Tensor, window: float) -> Tensor:

@@ -22,7 +22,6 @@ from torch.nn import functional
 from .. import progress
 from ..protocols import ImageSet
 from .local_statistics import CHUNK_PIXELS, STATISTICS, local_statistics
-from .scores import top_mean
 from .statistics_network import GRID, StatisticsNetwork
 
 MAX_IMAGES, MAX_VECTORS, MIXTURE_VECTORS = 2_000, 200_000, 10_000
@@ -153,9 +152,9 @@ def _fit_mixture(net: StatisticsNetwork, vectors: Tensor, seed: int) -> None:
         warnings.simplefilter("ignore", ConvergenceWarning)  # Any mixture is a valid density.
         mixture.fit(vectors[chosen].double().numpy())
     factors = mixture.precisions_cholesky_
-    offsets = np.einsum("kd,kde->ke", mixture.means_, factors)
+    offsets = np.einsum("kd,kde->ek", mixture.means_, factors)
     volumes = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-    net.factors[:] = torch.from_numpy(factors.transpose(1, 0, 2).reshape(vectors.shape[1], -1))
+    net.factors[:] = torch.from_numpy(factors.transpose(1, 2, 0).reshape(vectors.shape[1], -1))
     net.offsets[:] = torch.from_numpy(offsets.ravel())
     net.log_weights[:] = torch.from_numpy(np.log(mixture.weights_) + volumes)
 
@@ -190,8 +189,8 @@ def _fit_limits(
     parts = []
     for chunk in image_chunks(images, chosen):
         found = net.standardized(chunk)
-        parts.append(torch.stack([top_mean(net.local_scores(found)), net.profile_distance(found)]))
+        parts.append(net.image_parts(found, net.local_scores(found)))
         task.advance(len(chunk))
-    levels = torch.cat(parts, dim=1).quantile(torch.tensor([0.5, 0.9]), dim=1)
+    levels = torch.cat(parts).quantile(torch.tensor([0.5, 0.9]), dim=0)
     net.limits[0] = levels[0]
     net.limits[1] = (levels[1] - levels[0]).clamp(min=1e-3)

@@ -54,8 +54,8 @@ class StatisticsNetwork(ScoreNetwork):
             "center": (length, cells, cells),
             "scale": (length, cells, cells),
             "log_weights": (components,),
-            "factors": (length, components * length),
-            "offsets": (components * length,),
+            "factors": (length, length * components),
+            "offsets": (length * components,),
             "profile_center": (2 * length,),
             "profile_scale": (2 * length,),
             "profile_mean": (2 * length,),
@@ -81,9 +81,23 @@ class StatisticsNetwork(ScoreNetwork):
         """Return the image scores with shape (N,) and the pixel scores with shape (N, H, W)."""
         standardized = self.standardized(images)
         local = self.local_scores(standardized)
-        parts = torch.stack([top_mean(local), self.profile_distance(standardized)], dim=1)
+        return self._larger(standardized, local), upsampled(local, images.shape[-2:])
+
+    def image_scores(self, images: Tensor) -> Tensor:
+        """Return the image scores with shape (N,)."""
+        standardized = self.standardized(images)
+        return self._larger(standardized, self.local_scores(standardized))
+
+    def _larger(self, standardized: Tensor, local: Tensor) -> Tensor:
         low, span = self.limits
-        return ((parts - low) / span).amax(dim=1), upsampled(local, images.shape[-2:])
+        return ((self.image_parts(standardized, local) - low) / span).amax(dim=1)
+
+    def image_parts(self, standardized: Tensor, local: Tensor) -> Tensor:
+        """Return both parts of the image score, with shape (N, 2).
+
+        ``local`` contains the local scores of the standardized statistics.
+        """
+        return torch.stack([top_mean(local), self.profile_distance(standardized)], dim=1)
 
     def standardized(self, images: Tensor) -> Tensor:
         """Return the local statistics in robust standard deviations, with shape (N, S, h, w)."""
@@ -99,8 +113,8 @@ class StatisticsNetwork(ScoreNetwork):
         """Return the negative logarithm of the density of each vector, with shape (N, h, w)."""
         count, size, height, width = standardized.shape
         vectors = standardized.permute(0, 2, 3, 1).reshape(-1, size)
-        projected = vectors @ self.factors - self.offsets
-        squares = projected.view(-1, self.components, size).square().sum(dim=2)
+        projected = torch.addmm(-self.offsets, vectors, self.factors)  # A large array
+        squares = projected.square_().view(-1, size, self.components).sum(dim=1)
         density = (self.log_weights - 0.5 * squares).logsumexp(dim=1)
         return -density.view(count, height, width)
 

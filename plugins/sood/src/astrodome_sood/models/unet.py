@@ -15,11 +15,14 @@ from .scores import top_mean
 
 
 class Block(nn.Sequential):
-    """Two convolutions, each followed by batch normalization and a ReLU."""
+    """Convolutions, each followed by batch normalization and a ReLU.
 
-    def __init__(self, before: int, after: int) -> None:
+    ``widths`` contains the number of feature maps before the first and after each convolution.
+    """
+
+    def __init__(self, *widths: int) -> None:
         layers: list[nn.Module] = []
-        for inputs in (before, after):
+        for inputs, after in pairwise(widths):
             layers += [nn.Conv2d(inputs, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)]
             layers.append(nn.ReLU())
         super().__init__(*layers)
@@ -30,16 +33,20 @@ class UNet(ScoreNetwork):
 
     ``size`` is the width of the training images in pixels. Images of any size can be processed;
     they are padded to a multiple of the downsampling factor. ``widths`` contains the number of
-    feature maps on each level; each level has half the resolution of the previous one.
+    feature maps on each level; each level has half the resolution of the previous one. The decoder
+    is narrower than in the publication, which makes the network faster: the feature maps are
+    reduced before they are enlarged, and a level has one convolution instead of two.
     """
 
     def __init__(self, size: int, channels: int, widths: Sequence[int]) -> None:
         super().__init__()
         self.size, self.channels, self.widths = size, channels, tuple(widths)
-        self.down = nn.ModuleList(Block(*sizes) for sizes in pairwise((channels, *widths)))
-        self.up = nn.ModuleList(
-            Block(below + own, own) for own, below in reversed(list(pairwise(widths)))
+        self.down = nn.ModuleList(
+            Block(above, own, own) for above, own in pairwise((channels, *widths))
         )
+        steps = list(reversed(list(pairwise(widths))))
+        self.narrow = nn.ModuleList(nn.Conv2d(below, own, 1) for own, below in steps)
+        self.up = nn.ModuleList(Block(2 * own, own) for own, _ in steps)
         self.head = nn.Conv2d(widths[0], 1, 1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -59,8 +66,8 @@ class UNet(ScoreNetwork):
             x = block(functional.max_pool2d(x, 2) if level else x)
             skipped.append(x)
         skipped.pop()
-        for block in self.up:
-            x = functional.interpolate(x, scale_factor=2.0, mode="bilinear")
+        for narrow, block in zip(self.narrow, self.up, strict=True):
+            x = functional.interpolate(narrow(x), scale_factor=2.0, mode="bilinear")
             x = block(torch.cat([x, skipped.pop()], dim=1))
         logits: Tensor = self.head(x)[:, 0, :height, :width]
         return logits
