@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from .detector import ScoreNetwork
-from .scores import top_mean
 from .statistics_network import StatisticsNetwork
-from .unet import UNet
+from .unet import UNet, image_scores
 
 GUARD_MARGIN = 1.0
 """Value that is subtracted from the standardized score of the statistics."""
@@ -58,13 +57,13 @@ class DetectNetwork(ScoreNetwork):
         score of the image.
         """
         low, span = self.limits
-        regions = (top_mean(logits) - low[0]) / span[0]
+        regions = (image_scores(logits) - low[0]) / span[0]
         return regions, ((guard - low[1]) / span[1] - GUARD_MARGIN - regions).clamp(min=0)
 
     def parts(self, images: Tensor) -> Tensor:
         """Return the scores of the U-Net and of the statistics, with shape (N, 2)."""
         return torch.stack(
-            [top_mean(self.unet(images)), self.statistics.image_scores(images)], dim=1
+            [image_scores(self.unet(images)), self.statistics.image_scores(images)], dim=1
         )
 
     def set_limits(self, parts: Tensor) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .batches import seeded_generator
-from .defects import add_defects, random_crops
+from .defects import add_defects, random_crops, random_orientations
 from .losses import ce_vae_losses, geco_step, reconstruction_loss
 from .network import Autoencoder, Vae
 from .unet import UNet
@@ -114,7 +114,7 @@ class SegmentationModule(TrainingModule):
         self.unet, self.families = unet, families
 
     def losses(self, images: Tensor, random: torch.Generator) -> dict[str, Tensor]:
-        cropped = random_crops(images.cpu(), CROP, random)
+        cropped = random_orientations(random_crops(images.cpu(), CROP, random), random)
         changed, labels = (
             each.to(images.device) for each in add_defects(cropped, random, self.families)
         )

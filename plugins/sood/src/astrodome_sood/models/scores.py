@@ -81,8 +81,8 @@ def smoothed(maps: Tensor) -> Tensor:
     return functional.conv2d(rows, weights.view(1, 1, 1, -1))[:, 0]
 
 
-def top_mean(maps: Tensor) -> Tensor:
+def top_mean(maps: Tensor, share: float = TOP_SHARE) -> Tensor:
     """Return the mean of the largest values of each map, with shape (N,)."""
     flat = maps.flatten(1)
-    count = max(1, math.ceil(TOP_SHARE * flat.shape[1]))
+    count = max(1, math.ceil(share * flat.shape[1]))
     return flat.topk(count, dim=1).values.mean(dim=1)

@@ -61,7 +61,7 @@ class SegmentationModel(DetectorModel[UNet]):
     """Network that is trained to find defects, which are generated in the training images.
 
     The pixel score is the logit of the probability that the pixel was changed. The image score is
-    the mean of the top 10 % of the pixel scores.
+    the mean of the top 3 % of the pixel scores.
 
     ``model.fmap_sizes`` contains the number of feature maps on each level of the network.
     ``model.options.epoch_images`` is the number of images in an epoch, and
