@@ -86,6 +86,9 @@ class BenchmarkResult:
 
 def evaluate_run(task: BenchmarkTask, data: SolarOod, bootstraps: int) -> BenchmarkResult:
     """Train the run of a task unless it is finished, score all parts, and compute the metrics."""
+    from ..datasets.sdoml_v2.chunks import release_memory_early
+
+    release_memory_early()
     with _one_thread():
         if task.model:
             images = data.training_images()

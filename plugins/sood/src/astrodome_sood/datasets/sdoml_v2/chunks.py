@@ -96,7 +96,8 @@ def release_memory_early() -> None:
     """Make glibc return the memory of freed chunks to the operating system immediately.
 
     By default, glibc keeps freed memory of up to 32 MiB in a separate heap for each thread. Chunks
-    have about this size, so the process would hold several times the memory that it uses.
+    have about this size, so the process would hold several times the memory that it uses. If many
+    batches of images are scored, the heap grows in the same way.
     """
     if platform.libc_ver()[0] == "glibc":
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**22)
