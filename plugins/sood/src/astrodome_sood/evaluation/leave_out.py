@@ -23,9 +23,10 @@ class LeftOut:
 
 GROUPS: dict[str, LeftOut] = {
     "intensity": LeftOut(
-        ("affine", "gamma"),
-        ("brighten", "occult", "half_exposure", "lost_blocks", "transit", "eclipse", "dust"),
+        ("shifted", "stretched", "gamma"),
+        ("brighten", "occult", "half_exposure", "eclipse", "dust"),
     ),
+    "constant": LeftOut(("constant",), ("lost_blocks", "lost_rows", "saturation", "transit")),
     "replacement": LeftOut(("another", "rotated", "rolled"), ("paste", "swap", "wrong_wavelength")),
     "noise": LeftOut(("noise",), ("hits", "tracks", "snow", "weak_stripes", "strong_stripes")),
     "smoothing": LeftOut(
