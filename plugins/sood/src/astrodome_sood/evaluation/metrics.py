@@ -208,7 +208,9 @@ class PixelCounts:
         """
         ends = np.geomspace(1e-5, 0.5, BINS // 4)
         shares = np.unique(np.concatenate([ends, 1 - ends, np.linspace(0, 1, BINS // 2)]))
-        edges = np.unique(np.quantile(sample, shares))[1:-1]
+        # For many quantiles, sorting is several times as fast as np.quantile.
+        positions = shares * (len(sample) - 1)
+        edges = np.unique(np.interp(positions, np.arange(len(sample)), np.sort(sample)))[1:-1]
         edges = edges if len(edges) else np.asarray([float(np.max(sample))])
         return cls(edges, np.zeros(len(edges) + 1))
 
