@@ -42,13 +42,14 @@ class DetectNetwork(ScoreNetwork):
     def scores(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the image scores with shape (N,) and the pixel scores with shape (N, H, W).
 
-        The pixel score is the standardized logit of the U-Net. If the statistics determine the
-        score of the image, the excess is added to all pixels.
+        The pixel score is the standardized logit of the U-Net, also if the statistics determine the
+        score of the image: adding a value to all pixels of some images would make the pixel scores
+        of different images incomparable.
         """
         logits = self.unet(images)
         regions, excess = self.compared(logits, self.statistics.image_scores(images))
         low, span = self.limits[:, 0]
-        return regions + excess, (logits - low) / span + excess[:, None, None]
+        return regions + excess, (logits - low) / span
 
     def compared(self, logits: Tensor, guard: Tensor) -> tuple[Tensor, Tensor]:
         """Return the standardized score of the U-Net, and the excess of the statistics.
