@@ -204,6 +204,7 @@ def test_models_are_also_trained_without_groups_of_defects(data: SolarOod, tmp_p
     assert "leave_out" in saved
     page = sood.write_benchmark(found, tmp_path).read_text()
     assert "Defects left out of the training" in page
+    assert len([*tmp_path.glob("runs/segmentation-3*/model_card.md")]) == 1 + len(GROUPS)
 
 
 def test_a_model_that_fails_is_listed_and_the_others_are_evaluated(

@@ -224,7 +224,8 @@ def run_benchmark(
         {name: _image_scores(name, results, groups) for name in comparisons},
         {name: {e.label: e.curves[name] for e in results} for name in results[0].curves},
         {group: each.examples for group, each in first.items()},
-        _about(results, data, options),
+        _about(results, data, options)
+        | {"left_out_runs": [result.about for _, result in left_out]},
         compute.Outcome(done=len(done), failed=failed),
         time.monotonic() - started,
     )

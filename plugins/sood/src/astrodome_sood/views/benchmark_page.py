@@ -62,16 +62,18 @@ def write_benchmark(benchmark: Benchmark, out: str | os.PathLike[str]) -> Path:
     document = json.dumps(without_nan(benchmark.document()), indent=1)
     files.write_text(out / "benchmark.json", document + "\n")
     results = {row["model"]: row for row in benchmark.summary()}
-    for model in benchmark.about["models"]:
+    about = benchmark.about
+    for model in (*about["models"], *about["left_out_runs"]):
         run = Path(model["weights"] or "")
         if model["weights"] and (run / "run.json").is_file():
-            row = results[model["model"]]
-            write_model_card(Run.open(run, TASK), row if not benchmark.about["quick"] else None)
+            is_evaluated = model in about["models"] and not about["quick"]
+            row = results[model["model"]] if is_evaluated else None
+            write_model_card(Run.open(run, TASK), row)
     parts = benchmark.comparisons
     write_page(
         out / "benchmark.html",
         "benchmark.html",
-        about=benchmark.about,
+        about=about,
         summary=benchmark.summary(),
         columns=SUMMARY,
         metrics=METRICS,
