@@ -90,7 +90,8 @@ class StatisticsNetwork(ScoreNetwork):
 
     def _larger(self, standardized: Tensor, local: Tensor) -> Tensor:
         low, span = self.limits
-        return ((self.image_parts(standardized, local) - low) / span).amax(dim=1)
+        scores: Tensor = ((self.image_parts(standardized, local) - low) / span).amax(dim=1)
+        return scores
 
     def image_parts(self, standardized: Tensor, local: Tensor) -> Tensor:
         """Return both parts of the image score, with shape (N, 2).
