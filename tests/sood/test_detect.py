@@ -139,6 +139,26 @@ def test_the_changed_region_is_connected_and_has_the_largest_probability() -> No
     np.testing.assert_array_equal(changed_region(logits - 6), expected)
 
 
+def test_a_spoiled_full_disk_is_found_with_any_batch_size(
+    sun: Image.Image, sood: Callable[..., Result], tmp_path: Path
+) -> None:
+    folder = tmp_path / "disks"
+    folder.mkdir()
+    for number in range(24):
+        disk = sun.rotate(15 * number, Image.Resampling.BILINEAR).resize((48, 48))
+        disk.save(folder / f"2013-06-{number + 1:02}T000000__193.png")
+    run = tmp_path / "run"
+    sood("detect", "train", "-d", folder, "-o", run, *ARGS, "--target-size", 48).succeeded()
+    Image.new("L", (48, 48)).save(folder / "2013-07-01T000000__193.png")
+    tables = []
+    for size in (2, 25):
+        args = ("-l", run, "-d", folder, "-p", tmp_path / str(size), "--batch-size", size)
+        shown = sood("detect", "predict", *args, "--top", 0, "--json").succeeded().json
+        tables.append({row["t_obs"]: row["score"] for row in shown})
+        assert shown[0]["t_obs"] == "2013-07-01T00:00:00Z" and len(shown) == 25
+    assert tables[0] == pytest.approx(tables[1], rel=1e-3, abs=1e-3)
+
+
 def test_an_interrupted_run_resumes_with_the_same_result(
     folder: Path, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ) -> None:

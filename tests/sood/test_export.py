@@ -53,7 +53,7 @@ def test_onnxruntime_gives_the_scores_maps_and_reconstructions_of_the_run(
     assert json.loads(about["astrodome"])["model"] == "ce_vae"
 
 
-@pytest.mark.parametrize("model", ["detect", "statistics"])
+@pytest.mark.parametrize("model", ["detect", "segmentation", "statistics"])
 def test_models_that_find_defects_are_exported(
     model: str, patches: Path, sood: Callable[..., Result], tmp_path: Path
 ) -> None:

@@ -415,19 +415,23 @@ def test_a_missing_exposure_time_is_an_error_unless_it_is_given(
     np.testing.assert_allclose(found * 4, expected * seconds, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("model", ["ce_vae", "detect"])
 def test_a_store_is_used_for_training_and_prediction(
-    store: Path, sood: Callable[..., Result], small: tuple[object, ...], tmp_path: Path
+    model: str, store: Path, sood: Callable[..., Result], small: tuple[object, ...], tmp_path: Path
 ):
     section = ("dataset=SDOMLDatasetV2", "channel=193A", "sdo_ml_v2.test_start_date=2013-02-20")
     args = [word for each in section for word in ("--set", f"data.{each}")]
     args += ["--set", "data.sdo_ml_v2.train_val_split_temporal_chunk_size=8d"]
+    if model == "detect":
+        args += ["--set", "model.options.epoch_images=16"]
     run = tmp_path / "run"
     sood(
-        "ce_vae", "train", "--data-dir", store, "--log-dir", run, "--epochs", 1, *args, *small
+        model, "train", "--data-dir", store, "--log-dir", run, "--epochs", 1, *args, *small
     ).succeeded()
-    shown = sood("ce_vae", "predict", "-l", run, "--top", 0, "--json").succeeded().json
+    shown = sood(model, "predict", "-l", run, "--top", 0, "--json").succeeded().json
     assert {row["t_obs"][:7] for row in shown} == {"2013-02", "2013-03"} and len(shown) == 15
-    sood("ce_vae", "predict", "-l", run, "-m", "pixel").succeeded()
+    assert all("explanation" in row for row in shown) == (model == "detect")
+    sood(model, "predict", "-l", run, "-m", "pixel").succeeded()
     assert len(list((run / "predictions").glob("*_193A.png"))) == 15
 
 

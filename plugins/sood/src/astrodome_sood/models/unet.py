@@ -32,7 +32,8 @@ def normalized_features(images: Tensor) -> Tensor:
     the local energy of the two finest ones. They do not depend on the intensity scale of the image,
     which differs between quiet and active regions and between instruments.
     """
-    x = images.flatten(0, 1)
+    count, channels, height, width = images.shape
+    x = images.reshape(count * channels, height, width)
     center = smooth(x, CONTRAST_SIGMA)
     found = [(x - center) / _local_rms(x - center, CONTRAST_SIGMA, 0.03)]
     levels = [x, *(smooth(x, sigma) for sigma in BAND_SIGMAS)]
@@ -43,7 +44,7 @@ def normalized_features(images: Tensor) -> Tensor:
         if number < 2:
             near = _local_rms(band, WINDOW * BAND_SIGMAS[number], 0.001)
             found.append((near / usual).log())
-    return torch.stack(found, dim=1).view(len(images), -1, *images.shape[-2:])
+    return torch.stack(found, dim=1).view(count, FEATURES * channels, height, width)
 
 
 def _local_rms(x: Tensor, sigma: float, floor: float) -> Tensor:
