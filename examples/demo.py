@@ -41,7 +41,7 @@ sdo = partial(command, "sdo")
 
 
 def solar_images() -> None:
-    """Import images, train a model on patches, score patches and whole disks, write a report."""
+    """Import images, train a model on patches, find a defocused patch, and write a report."""
     from sunpy.data.test import get_test_filepath
 
     aia_171 = files("glymur") / "data" / "heliov.jpx"  # 4096 x 4096 px, 2014-01-01
@@ -53,14 +53,25 @@ def solar_images() -> None:
     sdo("data", "import", aia_171, "--path", images, "--size", 1024)
     sdo("data", "patch", "--path", images, "--targetpath", patches, "--wavelength", 171,
         "--size", 64, "--max-patches", 600)  # fmt: skip
-    sdo("sood", "ce_vae", "train", "--data-dir", patches, "--log-dir", run, "--epochs", 30,
-        "--target-size", 64, "--set", "model.fmap_sizes=[16,32,64,128]", "--lr", 0.001)  # fmt: skip
+    sdo("sood", "detect", "train", "--data-dir", patches, "--log-dir", run, "--epochs", 15,
+        "--target-size", 32)  # fmt: skip
+    add_defocused_patch(patches)
     sdo("data", "import", aia_171, *others, "--path", disks, "--size", 64)
     for folder in (patches, disks):
         for mode in ("sample", "pixel"):
-            sdo("sood", "ce_vae", "predict", "--load-path", run, "--data-dir", folder, "--pred-dir",
+            sdo("sood", "detect", "predict", "--load-path", run, "--data-dir", folder, "--pred-dir",
                 run / "predictions" / folder.name, "--predict-mode", mode, "--top", 5)  # fmt: skip
     sdo("sood", "report", run, "--out", DEMO / "report.html")
+
+
+def add_defocused_patch(folder: Path) -> None:
+    """Add a blurred copy of a patch to a folder, to simulate a defocused telescope."""
+    from PIL import Image, ImageFilter
+
+    patch = min(folder.glob("*.jpeg"))
+    name = f"{patch.stem.rpartition('__')[0]}__defocused.jpeg"
+    with Image.open(patch) as image:
+        image.filter(ImageFilter.GaussianBlur(4)).save(folder / name, quality=95)
 
 
 def solar_flare() -> None:
