@@ -122,10 +122,27 @@ def test_the_explanation_is_that_of_the_part_that_determines_the_score(
 ) -> None:
     import torch
 
+    images = normal[:3].copy()
+    images[:, :, 10:14, 10:14] = 1
     excess = torch.zeros(3) if is_found else torch.ones(3)
     monkeypatch.setattr(model.net, "compared", lambda logits, guard: (guard, excess))
-    for each in model.explain(normal[:3]):
+    logits = torch.full((3, 32, 32), -5.0)
+    logits[:, 10:14, 10:14] = 5
+    monkeypatch.setattr(model.net.unet, "forward", lambda images: logits)
+    for each in model.explain(images):
         assert ("changed region" in each.text) == is_found
+
+
+def test_a_larger_deviation_of_the_whole_image_is_explained(
+    model: DetectModel, normal: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from astrodome_sood.models.local_statistics import smooth
+
+    defocused = smooth(torch.from_numpy(normal[:3, 0]), 4.0).numpy()[:, None]
+    monkeypatch.setattr(model.net, "compared", lambda logits, guard: (guard, torch.zeros(3)))
+    for each in model.explain(defocused):
+        assert "below the training images" in each.text and "defocus" in each.text
 
 
 def test_the_changed_region_is_connected_and_has_the_largest_probability() -> None:
