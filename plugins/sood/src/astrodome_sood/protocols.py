@@ -64,7 +64,7 @@ class ImageDataset(ImageSet, Protocol):
 class Explanation:
     """Statistic of an image that deviates most from the training images.
 
-    ``deviation`` is in robust standard deviations of the training images, and is negative if the
+    ``deviation`` is in standard deviations of the training images, and is negative if the
     value is lower than usual. ``row`` and ``column`` are the center of the region, in pixels from
     the upper left corner. ``text`` describes the deviation and its region in one sentence.
     """

@@ -205,7 +205,7 @@ def explain(
     -------
     pandas.DataFrame
         One row per image, in the order of the images. The columns are ``statistic``, ``deviation``
-        (in robust standard deviations of the training images, negative if the value is lower than
+        (in standard deviations of the training images, negative if the value is lower than
         usual), ``row`` and ``column`` (center of the region, in pixels) and ``text``.
 
     Raises

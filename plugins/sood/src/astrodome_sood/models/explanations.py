@@ -15,37 +15,47 @@ from .local_statistics import POOL, STATISTICS, pool
 from .statistics_network import WINDOW, StatisticsNetwork
 
 UNUSUAL = 3.0
-"""Deviation above which a possible cause is named, in robust standard deviations."""
+"""Deviation above which a possible cause is named, in standard deviations."""
+WHOLE_SHARE = 0.6
+"""Deviation of a whole image above which it is described instead of a window, as a fraction of the
+deviation in the window."""
 
 
 def explain(net: StatisticsNetwork, images: Tensor) -> list[Explanation]:
     """Return the most important deviation of each image with shape (N, C, H, W).
 
-    The deviation of a statistic in the whole image is compared with the deviations in windows. The
-    larger one is returned.
+    It is the largest of the deviations of the whole image from the training images with similar
+    other statistics, and of the deviations in windows. If the deviation in a window also applies to
+    the whole image, the whole image is described.
     """
     standardized = net.standardized(images)
-    whole = net.profile_deviation(standardized)[:, : standardized.shape[1]]
-    windows = net.window_deviation(standardized)
+    count = standardized.shape[1]
+    expected = net.conditional_deviation(standardized)[:, :count]
+    whole = net.deviation(standardized.mean(dim=(2, 3)))
+    windows = net.deviation(net.windows(standardized).movedim(1, -1))
+    middle = [(side - 1) / 2 for side in images.shape[-2:]]
     found = []
-    for image, regions in zip(whole, windows, strict=True):
-        index = int(image.abs().argmax())
-        if image[index].abs() >= regions.abs().max():
-            center = [(side - 1) / 2 for side in images.shape[-2:]]
-            found.append(_describe(net.channels, index, float(image[index]), center))
+    for other, image, regions in zip(expected, whole, windows, strict=True):
+        number = int(other.abs().argmax())
+        row, column, index = np.unravel_index(int(regions.abs().argmax()), regions.shape)
+        largest = float(regions[row, column, index])
+        if abs(float(other[number])) >= abs(largest):
+            place = " with otherwise similar statistics"
+            found.append(_describe(net.channels, number, float(other[number]), middle, place))
+        elif float(image[index]) * np.sign(largest) >= WHOLE_SHARE * abs(largest):
+            found.append(_describe(net.channels, int(index), float(image[index]), middle))
         else:
-            found.append(_describe_window(net.channels, regions, images.shape[-2:]))
+            center = _window_center((int(row), int(column)), images.shape[-2:])
+            place = f" near row {center[0]:.0f}, column {center[1]:.0f}"
+            found.append(_describe(net.channels, int(index), largest, center, place))
     return found
 
 
-def _describe_window(channels: int, regions: Tensor, size: Sequence[int]) -> Explanation:
-    """Describe the largest deviation in windows with shape (S, y, x)."""
-    index, *at = torch.unravel_index(regions.abs().argmax(), regions.shape)
+def _window_center(window: Sequence[int], size: Sequence[int]) -> list[float]:
+    """Return the row and the column of the center of a window in pixels."""
     pooled = min(WINDOW, *(-(-side // POOL) for side in size))
     step = POOL * max(1, pooled // 2)
-    center = [int(number) * step + (POOL * pooled - 1) / 2 for number in at]
-    place = f" near row {center[0]:.0f}, column {center[1]:.0f}"
-    return _describe(channels, int(index), float(regions[index, *at]), center, place)
+    return [number * step + (POOL * pooled - 1) / 2 for number in window]
 
 
 def _describe(
@@ -72,7 +82,7 @@ def explain_region(net: StatisticsNetwork, image: Tensor, logits: Tensor) -> Exp
     weight = pool(torch.from_numpy(region).to(image)[None])[0]
     standardized = net.standardized(image[None])[0]
     means = (standardized * weight).sum(dim=(1, 2)) / weight.sum()
-    deviations = (means - net.window_center) / net.window_scale
+    deviations = net.deviation(means)
     index = int(deviations.abs().argmax())
     center = [float(each.mean()) for each in region.nonzero()]
     place = (

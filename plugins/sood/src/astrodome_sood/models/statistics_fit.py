@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import norm
 from sklearn.covariance import LedoitWolf
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
@@ -34,6 +35,8 @@ RIDGE = 1e-2
 MIN_SCALE, MIN_PROFILE_SCALE, MIN_CELL_SCALE = 1e-3, 0.02, 0.25
 """Smallest scale of a statistic, of a whole-image statistic, and of a statistic in a cell. The
 last two are in units of the scale of the statistic."""
+TAIL = 0.001
+"""Fraction of the windows of the training images whose deviations determine the scale."""
 MAX_DEVIATION = 6.0
 """Larger deviations of training images are reduced to this value for the covariance."""
 SAME_POSITION = 0.8
@@ -178,8 +181,20 @@ def _fit_profiles(
         covariance += LedoitWolf().fit(limited).covariance_
     net.profile_mean[:] = torch.from_numpy(limited.mean(axis=0))
     net.profile_factor[:] = torch.from_numpy(np.linalg.cholesky(np.linalg.inv(covariance)))
-    center, scale = robust_scale(torch.cat(windows))
-    net.window_center[:], net.window_scale[:] = center, scale.clamp(min=MIN_PROFILE_SCALE)
+    net.window_center[:], net.window_scale[:] = _window_scale(torch.cat(windows))
+
+
+def _window_scale(windows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the medians with shape (S,), and the scales below and above with shape (2, S).
+
+    A scale is the robust standard deviation or, if that is larger, the distance of the percentile
+    ``TAIL`` in standard deviations of a normal distribution. Otherwise, common bright points would
+    deviate more than a defocused image.
+    """
+    center, scale = robust_scale(windows)
+    limits = np.quantile(windows.numpy(), (TAIL, 1 - TAIL), axis=0).astype(np.float32)
+    distances = (torch.from_numpy(limits) - center).abs() / -float(norm.ppf(TAIL))
+    return center, distances.maximum(scale).clamp(min=MIN_PROFILE_SCALE)
 
 
 def _fit_limits(

@@ -61,7 +61,7 @@ class StatisticsNetwork(ScoreNetwork):
             "profile_mean": (2 * length,),
             "profile_factor": (2 * length, 2 * length),
             "window_center": (length,),
-            "window_scale": (length,),
+            "window_scale": (2, length),
             "limits": (2, 2),
         }
         for name, shape in shapes.items():
@@ -133,15 +133,31 @@ class StatisticsNetwork(ScoreNetwork):
         deviation = self.profile_deviation(standardized) - self.profile_mean
         return (deviation @ self.profile_factor).square().sum(dim=1).sqrt()
 
+    def conditional_deviation(self, standardized: Tensor) -> Tensor:
+        """Return the deviation of each profile statistic from its expected value, (N, 2 S).
+
+        The expected value follows from the other statistics of the image and their correlations;
+        the unit is its standard deviation. Thus, low energy is unusual in a bright image, but not
+        in a dark one.
+        """
+        deviation = self.profile_deviation(standardized) - self.profile_mean
+        precision = self.profile_factor @ self.profile_factor.T
+        return deviation @ precision / precision.diagonal().sqrt()
+
     def windows(self, standardized: Tensor) -> Tensor:
         """Return the means of the statistics in overlapping windows, with shape (N, S, y, x)."""
         size = min(WINDOW, *standardized.shape[-2:])
         return functional.avg_pool2d(standardized, size, stride=max(1, size // 2))
 
-    def window_deviation(self, standardized: Tensor) -> Tensor:
-        """Return the means in windows in robust standard deviations of the windows."""
-        center, scale = (v[:, None, None] for v in (self.window_center, self.window_scale))
-        return (self.windows(standardized) - center) / scale
+    def deviation(self, means: Tensor) -> Tensor:
+        """Return how much means of the statistics, with shape (…, S), differ from the windows.
+
+        The unit is the standard deviation of the windows of the training images, or more for a
+        statistic whose largest deviations are larger than those of a normal distribution.
+        """
+        difference = means - self.window_center
+        below, above = self.window_scale
+        return difference / torch.where(difference < 0, below, above)
 
 
 def upsampled(maps: Tensor, shape: torch.Size | tuple[int, ...]) -> Tensor:
