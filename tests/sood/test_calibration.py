@@ -47,6 +47,16 @@ def test_clean_images_exceed_a_rate_with_this_probability(name: str, rate: float
     assert found > rate / 2 or rate == 0.001, "beyond the sample, the tail is not underestimated"
 
 
+@pytest.mark.parametrize("count", [8, 20, 50])
+def test_few_clean_images_do_not_lead_to_more_false_alarms(count: int) -> None:
+    random = np.random.default_rng(count)
+    found = [
+        ScoreDistribution.fit(random.normal(size=count)).probability(random.normal(size=20))
+        for _ in range(500)
+    ]
+    assert np.mean(np.array(found) <= 0.01) < 0.015
+
+
 @pytest.mark.parametrize("rate", [1e-6, 0.001, 0.01, 0.09, 0.2, 0.5])
 @pytest.mark.parametrize("levels", [0, 1001])
 def test_the_critical_score_has_the_probability_of_the_rate(rate: float, levels: int) -> None:

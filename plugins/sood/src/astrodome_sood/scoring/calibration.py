@@ -30,6 +30,8 @@ from .scorer import describe_weights, find_model, load_model, pixel_mode, score_
 CALIBRATION = "calibration.json"
 TAIL_SHARE = 0.1
 """Fraction of the largest scores to which the generalized Pareto distribution is fitted."""
+MIN_EXCESSES = 10
+"""Number of scores to which the distribution is fitted, if a tenth of the scores are fewer."""
 MIN_TAIL = 20
 """Number of scores that are required to estimate the shape of the distribution."""
 MAX_SHAPE = 0.5
@@ -70,7 +72,7 @@ class ScoreDistribution:
         """
         ordered = np.sort(np.asarray(scores, np.float64).ravel())
         count = len(ordered)
-        tail = max(1, round(TAIL_SHARE * count))
+        tail = min(count, max(MIN_EXCESSES, round(TAIL_SHARE * count)))
         threshold = float(ordered[max(0, count - tail - 1)])
         smallest = max(1e-6 * float(np.abs(ordered).max()), 1e-12)
         shape, scale = _pareto(ordered[count - tail :] - threshold, smallest)
