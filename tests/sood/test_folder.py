@@ -65,6 +65,10 @@ def test_a_folder_without_a_readable_image_is_an_error(tmp_path: Path):
         FolderImages(tmp_path / "none", 32)
     with pytest.raises(AstrodomeError, match="No images found"):
         FolderImages(tmp_path, 32)
+    (tmp_path / ".zgroup").touch()
+    with pytest.raises(AstrodomeError, match="No images found") as store:
+        FolderImages(tmp_path, 32)
+    assert "data.dataset=SDOMLDatasetV2" in store.value.hint
     (tmp_path / "a.png").touch()
     with pytest.raises(AstrodomeError, match="None of the 1 images"):
         FolderImages(tmp_path, 32)

@@ -27,6 +27,8 @@ EXTENSIONS = (".jpeg", ".jpg", ".png")
 Pixels = NDArray[np.unsignedinteger[Any]]
 MIN_OBSERVATIONS = 10
 """Minimum number of observations in a data set that is split by observation, not by image."""
+STORE_FILES = (".zgroup", "zarr.json")
+"""Names of files in the folder of a zarr store."""
 
 
 def find(folder: Path) -> list[Path]:
@@ -42,10 +44,10 @@ def find(folder: Path) -> list[Path]:
         if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
     )
     if not found:
-        raise AstrodomeError(
-            f"No images found in {folder}.",
-            f"Supported file extensions: {', '.join(EXTENSIONS)}. Subfolders are included.",
-        )
+        hint = f"Supported file extensions: {', '.join(EXTENSIONS)}. Subfolders are included."
+        if any((folder / name).is_file() for name in STORE_FILES):
+            hint = "For an SDO ML v2 store, use --set data.dataset=SDOMLDatasetV2."
+        raise AstrodomeError(f"No images found in {folder}.", hint)
     return found
 
 
