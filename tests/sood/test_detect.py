@@ -11,7 +11,7 @@ import pytest
 from astrodome.testing import Result, run
 from astrodome_sood import config
 from astrodome_sood.models.detect import DetectModel
-from astrodome_sood.models.detect_network import GUARD_MARGIN
+from astrodome_sood.models.detect_network import GUARD_MARGIN, GUARD_WEIGHT
 from astrodome_sood.models.explanations import changed_region, explain_region
 from PIL import Image
 from safetensors.torch import load_file
@@ -45,7 +45,7 @@ def normal(sun: Image.Image) -> np.ndarray:
     return np.stack([whole[None, y : y + 32, x : x + 32] for x, y in corners])
 
 
-def test_the_score_is_the_larger_of_both_standardized_scores(
+def test_the_score_combines_both_standardized_scores(
     model: DetectModel, normal: np.ndarray
 ) -> None:
     import torch
@@ -56,8 +56,9 @@ def test_the_score_is_the_larger_of_both_standardized_scores(
     low, span = model.net.limits.numpy()
     regions, guard = ((parts - low) / span).T
     scores, maps = model.score(images), model.score_map(images)
-    np.testing.assert_allclose(scores, np.maximum(regions, guard - GUARD_MARGIN), rtol=1e-3)
-    assert guard[6] - GUARD_MARGIN > regions[6], "a black image is found by the statistics"
+    expected = np.maximum(regions + GUARD_WEIGHT * np.arcsinh(guard), guard - GUARD_MARGIN)
+    np.testing.assert_allclose(scores, expected, rtol=1e-3, atol=1e-3)
+    assert scores[6] >= guard[6] - GUARD_MARGIN - 1e-3, "a black image is found by the statistics"
     top = np.sort(maps.reshape(len(maps), -1), axis=1)[:, -31:].mean(axis=1)
     np.testing.assert_allclose(top, regions, rtol=1e-3, atol=1e-3)
 
@@ -72,7 +73,7 @@ def test_a_spoiled_frame_is_in_the_top_five_percent(
         "white": np.ones_like(gray),
         "flat": np.full_like(gray, gray.mean()),
         "underexposed": gray * 0.1,
-        "defocused": gaussian_filter(gray, (0, 2, 2)),
+        "defocused": gaussian_filter(gray, (0, 4, 4)),
     }[defect]
     score = model.score((frame[None] * 2 - 1).astype(np.float32))[0]
     assert (model.score(normal) >= score).sum() <= 0.05 * len(normal)
@@ -124,8 +125,8 @@ def test_the_explanation_is_that_of_the_part_that_determines_the_score(
 
     images = normal[:3].copy()
     images[:, :, 10:14, 10:14] = 1
-    excess = torch.zeros(3) if is_found else torch.ones(3)
-    monkeypatch.setattr(model.net, "compared", lambda logits, guard: (guard, excess))
+    scores = (torch.ones(3), torch.zeros(3)) if is_found else (torch.zeros(3), torch.ones(3))
+    monkeypatch.setattr(model.net, "standardized", lambda logits, guard: scores)
     logits = torch.full((3, 32, 32), -5.0)
     logits[:, 10:14, 10:14] = 5
     monkeypatch.setattr(model.net.unet, "forward", lambda images: logits)
@@ -140,7 +141,8 @@ def test_a_larger_deviation_of_the_whole_image_is_explained(
     from astrodome_sood.models.local_statistics import smooth
 
     defocused = smooth(torch.from_numpy(normal[:3, 0]), 4.0).numpy()[:, None]
-    monkeypatch.setattr(model.net, "compared", lambda logits, guard: (guard, torch.zeros(3)))
+    equal = (torch.zeros(3), torch.zeros(3))
+    monkeypatch.setattr(model.net, "standardized", lambda logits, guard: equal)
     for each in model.explain(defocused):
         assert "below the training images" in each.text and "defocus" in each.text
 

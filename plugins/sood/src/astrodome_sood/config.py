@@ -33,7 +33,7 @@ RUN_SECTIONS = ("model", "data", "train", "seed", "devices")
 _SEGMENTATION: dict[str, Any] = {
     "model": {"fmap_sizes": [16, 32, 64]},
     "data": {"batch_size": 32},
-    "train": {"n_epochs": 60, "lr": 3e-3, "early_stopping": False},
+    "train": {"n_epochs": 90, "lr": 3e-3, "early_stopping": False},
 }
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "ae": {"model": {"target_size": 128}, "train": {"n_epochs": 20}},  # As in sdo-cli

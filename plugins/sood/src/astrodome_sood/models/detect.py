@@ -62,20 +62,20 @@ class DetectModel(DetectorModel[DetectNetwork]):
     def explain(self, batch: NDArray[np.float32]) -> list[Explanation]:
         """Return the most important deviation of each image from the training images.
 
-        If the U-Net determines the score, and the deviation in the changed region is larger than
-        all other deviations, the explanation describes the region. Otherwise, it describes the
-        statistic that deviates most.
+        If the score of the U-Net is at least that of the statistics, and the deviation in the
+        changed region is larger than all other deviations, the explanation describes the region.
+        Otherwise, it describes the statistic that deviates most.
         """
         return [each for images in self._chunks(batch) for each in self._explain(images)]
 
     def _explain(self, images: Tensor) -> list[Explanation]:
         net, logits = self.net.statistics, self.net.unet(images)
-        _, excess = self.net.compared(logits, net.image_scores(images))
+        scores, guards = self.net.standardized(logits, net.image_scores(images))
         found = []
-        for whole, more, image, own in zip(
-            explain(net, images), excess, images, logits, strict=True
+        for whole, score, guard, image, own in zip(
+            explain(net, images), scores, guards, images, logits, strict=True
         ):
             region = explain_region(net, image, own)
             is_larger = abs(region.deviation) > abs(whole.deviation)
-            found.append(region if is_larger and more <= 0 else whole)
+            found.append(region if is_larger and score >= guard else whole)
         return found

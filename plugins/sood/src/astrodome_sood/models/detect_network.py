@@ -11,8 +11,10 @@ from .detector import ScoreNetwork
 from .statistics_network import StatisticsNetwork
 from .unet import UNet, image_scores
 
-GUARD_MARGIN = 1.0
-"""Value that is subtracted from the standardized score of the statistics."""
+GUARD_WEIGHT = 0.5
+"""Weight of the compressed standardized score of the statistics, which is added to the score."""
+GUARD_MARGIN = 4.0
+"""The score is not smaller than the standardized score of the statistics minus this value."""
 
 
 class DetectNetwork(ScoreNetwork):
@@ -22,8 +24,7 @@ class DetectNetwork(ScoreNetwork):
     defocused or underexposed image, in which no region differs from its surroundings.
 
     Both scores are standardized with ``limits``. Its rows are the median of the scores of clean
-    images, and the distance from the median to the 90th percentile. The score of the statistics is
-    used only if it exceeds the score of the U-Net by more than ``GUARD_MARGIN``.
+    images, and the distance from the median to the 90th percentile. See :func:`combined`.
     """
 
     limits: Tensor
@@ -47,19 +48,17 @@ class DetectNetwork(ScoreNetwork):
         of different images incomparable.
         """
         logits = self.unet(images)
-        regions, excess = self.compared(logits, self.statistics.image_scores(images))
+        regions, guard = self.standardized(logits, self.statistics.image_scores(images))
         low, span = self.limits[:, 0]
-        return regions + excess, (logits - low) / span
+        return combined(regions, guard), (logits - low) / span
 
-    def compared(self, logits: Tensor, guard: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the standardized score of the U-Net, and the excess of the statistics.
+    def standardized(self, logits: Tensor, guard: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the standardized scores of the U-Net and of the statistics.
 
-        ``guard`` contains the scores of the statistics. The excess is 0 if the U-Net determines the
-        score of the image.
+        ``guard`` contains the scores of the statistics before the standardization.
         """
         low, span = self.limits
-        regions = (image_scores(logits) - low[0]) / span[0]
-        return regions, ((guard - low[1]) / span[1] - GUARD_MARGIN - regions).clamp(min=0)
+        return (image_scores(logits) - low[0]) / span[0], (guard - low[1]) / span[1]
 
     def parts(self, images: Tensor) -> Tensor:
         """Return the scores of the U-Net and of the statistics, with shape (N, 2)."""
@@ -72,3 +71,14 @@ class DetectNetwork(ScoreNetwork):
         levels = parts.quantile(torch.tensor([0.5, 0.9]).to(parts), dim=0)
         self.limits[0] = levels[0]
         self.limits[1] = (levels[1] - levels[0]).clamp(min=1e-3)
+
+
+def combined(regions: Tensor, guard: Tensor) -> Tensor:
+    """Return the image scores for the standardized scores of the U-Net and of the statistics.
+
+    The scores of the statistics vary more between regions of the Sun than those of the U-Net.
+    Therefore, their inverse hyperbolic sine is added: it is proportional to small scores, and
+    increases with the logarithm of large ones. Very large scores of the statistics are not
+    compressed, so that the U-Net cannot hide a spoiled image.
+    """
+    return torch.maximum(regions + GUARD_WEIGHT * guard.asinh(), guard - GUARD_MARGIN)
