@@ -118,6 +118,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
 """Minimal arguments of the commands that need any, with names of prepared inputs."""
 ELSEWHERE = {
     "plugins install": "changes the environment: tests/core/test_installer.py",
+    "plugins new": "writes a new folder: tests/end_to_end/test_new_plugin.py",
     "plugins uninstall": "changes the environment: tests/core/test_installer.py",
     "scope vet": "serves a page until it is finished: tests/ztf_scope/test_vet.py",
 }

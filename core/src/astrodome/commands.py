@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -121,6 +124,61 @@ def _examine(plugin: Plugin) -> Iterator[dict[str, str]]:
     for fault in plugin.faults[known:]:
         yield _finding(plugin.name, "wrong", fault)
     yield _finding(plugin.name, "ok", f"{valid} registered objects can be imported")
+
+
+@plugin_app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name of the plugin, for example moon-phases.")],
+    command: bool = option(False, "Add a command (default).", "--command"),
+    source: list[str] = option([], "Add a source of this kind (repeatable).", metavar="KIND"),
+    model: list[str] = option([], "Add a model for this task (repeatable).", metavar="TASK"),
+    kind: list[str] = option([], "Declare a new kind of source (repeatable).", metavar="KIND"),
+    app: str = option("", "Add an application with this name.", metavar="NAME"),
+    output: Path | None = option(None, "Folder to create (default: astrodome-NAME)."),
+    author: str = option("", "Author in the metadata and the license, as 'NAME <E-MAIL>'."),
+    as_json: Json = False,
+) -> None:
+    """Write a new plugin distribution, with tests, documentation and a workflow for publishing.
+
+    If no component is chosen on a terminal, the command asks for the components.
+    """
+    from . import scaffold
+
+    names = scaffold.Names(name, plugins.current().app)
+    scaffold.check_name(name, "name")
+    if not (command or source or model or kind or app) and _interactive():
+        command, app, kind, source, model = _ask()
+    parts = scaffold.choose(app, command=command, kinds=kind, sources=source, models=model)
+    scaffold.check_names(names, parts)
+    target = (output or Path(names.distribution)).expanduser()
+    files = scaffold.create(names, parts, target.absolute(), author)
+    if as_json:
+        found = {"distribution": names.distribution, "folder": str(target.absolute())}
+        console.show_json(found | {"files": [file.as_posix() for file in files]})
+        return
+    console.note(f"Created {target} ({len(files)} files). Install and test it:")
+    console.note(f"  pip install -e {target} --group {target}/pyproject.toml:dev")
+    console.note(f"  pytest {target}")
+
+
+def _interactive() -> bool:
+    return console.on_terminal() and sys.stdin.isatty()
+
+
+def _ask() -> tuple[bool, str, list[str], list[str], list[str]]:
+    """Ask for the components of a new distribution."""
+    from . import scaffold
+
+    def several(text: str, known: Iterable[str]) -> list[str]:
+        given = typer.prompt(f"{text} ({', '.join(known)}; empty: none)", "", show_default=False)
+        return [word for word in re.split(r"[\s,]+", given) if word]
+
+    command = typer.confirm("Add a command?", default=True)
+    sources = several("Kinds of sources", scaffold.templates("source"))
+    models = several("Tasks of models", scaffold.templates("model"))
+    kind = typer.prompt("New kind of source (empty: none)", "", show_default=False)
+    app = typer.prompt("New application (empty: none)", "", show_default=False)
+    return command, app, [kind] if kind else [], sources, models
 
 
 @plugin_app.command()

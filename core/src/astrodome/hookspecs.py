@@ -75,7 +75,8 @@ class KindSpec:
     called with the spec and the class of a source or model, and returns problem descriptions.
     ``option`` is the name of the option with which commands choose a source; the default is
     ``--NAME-source``. ``settings`` maps section names to pydantic models, for settings that are
-    shared by all sources or models of the kind.
+    shared by all sources or models of the kind. ``template`` is a folder with a template for
+    ``plugins new``, as ``"package:folder"``.
     """
 
     name: str
@@ -86,6 +87,7 @@ class KindSpec:
     option: str = ""
     optional: tuple[str, ...] = ()
     settings: str | Mapping[str, str] = ""
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ def register_kinds() -> Iterable[KindSpec]:
         "astrodome_solar.protocols:ImageSource",
         summary="Archives of solar images.",
         settings={"limits": "astrodome_solar.limits:LimitSettings"},
+        template="astrodome_solar:templates/images",
     )
     yield KindSpec(
         "events", "astrodome_solar.protocols:EventSource", summary="Catalogues of solar events."

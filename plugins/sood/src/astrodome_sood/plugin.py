@@ -25,6 +25,7 @@ def register_kinds() -> Iterable[KindSpec]:
         summary="Anomaly detection in images of the Sun.",
         role="model",
         optional=("train", "reconstruct", "generate", "explain"),
+        template="astrodome_sood:templates/sood",
     )
 
 

@@ -104,6 +104,7 @@ def register_kinds() -> Iterator[KindSpec]:
         summary="Binary classifier that distinguishes one class from all other sources.",
         role="model",
         optional=("train", "predict"),
+        template="astrodome_ztf_scope:templates/scope",
     )
 
 
