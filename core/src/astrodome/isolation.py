@@ -35,9 +35,9 @@ class Isolated:
     def __enter__(self) -> Isolated:
         if not self.main:
             return self
-        self._directory = _directory()
+        self._directory = current_directory()
         self._locale = locale.setlocale(locale.LC_ALL)
-        self._signals = _handlers()
+        self._signals = signal_handlers()
         self._stdout, self._captured = sys.stdout, io.StringIO()
         self._descriptor = _stdout_to_stderr()
         self._start = threading.Thread.start
@@ -76,14 +76,14 @@ class Isolated:
             self.faults.append(f"it prints {shown!r} when it is imported")
 
     def _find_state(self) -> None:
-        if self._directory and _directory() != self._directory:
+        if self._directory and current_directory() != self._directory:
             os.chdir(self._directory)
             self.faults.append("it changes the working directory")
         if locale.setlocale(locale.LC_ALL) != self._locale:
             with suppress(locale.Error):
                 locale.setlocale(locale.LC_ALL, self._locale)
             self.faults.append("it changes the locale")
-        now = _handlers()
+        now = signal_handlers()
         changed = [number for number, handler in self._signals.items() if now[number] != handler]
         for number in changed:
             # The value is None if the handler was not set from Python.
@@ -116,10 +116,11 @@ class Isolated:
         return start_as_daemon
 
 
-def _directory() -> str:
+def current_directory() -> str:
+    """Return the working directory, or an empty string if it was deleted."""
     try:
         return os.getcwd()  # noqa: PTH109
-    except OSError:  # the folder was deleted
+    except OSError:
         return ""
 
 
@@ -129,7 +130,8 @@ _SIGNALS = [
 ]
 
 
-def _handlers() -> dict[int, Any]:
+def signal_handlers() -> dict[int, Any]:
+    """Return the handlers of the signals that libraries often handle, keyed by signal number."""
     return {number: signal.getsignal(number) for number in _SIGNALS}
 
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from . import plugins, reports, specs
+from . import plugins, reports, signatures, specs
 from .errors import AstrodomeError, reason
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
 from .registry import Plugin
@@ -41,18 +41,31 @@ def fault(spec: SourceSpec | ModelSpec, target: Any) -> str:
     if declared is None or not isinstance(target, type):  # The result of a factory is unknown.
         return ""
     plugin, kind = declared
-    protocol = plugins.load_target(kind.protocol, plugin)
     optional = set(kind.optional) - set(getattr(spec, "verbs", ()))
     missing = [
         f"{name}()"
-        for name, _ in inspect.getmembers(protocol, inspect.isfunction)
-        if not name.startswith("_")
-        and name not in optional
-        and not callable(getattr(target, name, None))
+        for name in _methods(plugins.load_target(kind.protocol, plugin))
+        if name not in optional and not callable(getattr(target, name, None))
     ]
     if not missing:
         return ""
     return f"{spec.target} lacks {', '.join(missing)}, which the kind '{kind.name}' requires"
+
+
+def _methods(protocol: Any) -> list[str]:
+    """Return the names of the public methods of a protocol."""
+    found = inspect.getmembers(protocol, inspect.isfunction)
+    return [name for name, _ in found if not name.startswith("_")]
+
+
+def _wrong_signatures(spec: SourceSpec | ModelSpec, target: Any) -> Iterator[str]:
+    """Yield the methods that have other parameters than the protocol of the kind."""
+    declared = declaration(spec)
+    if declared is None or not isinstance(target, type):
+        return
+    protocol = plugins.load_target(declared[1].protocol, declared[0])
+    names = [name for name in _methods(protocol) if callable(getattr(target, name, None))]
+    yield from signatures.faults(protocol, target, names)
 
 
 def undeclared(spec: AnySpec) -> str:
@@ -84,7 +97,9 @@ def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
         wrong = fault(spec, target)
         if wrong:
             yield wrong
-        elif (declared := declaration(spec)) and declared[1].contract:
+            return
+        yield from _wrong_signatures(spec, target)
+        if (declared := declaration(spec)) and declared[1].contract:
             yield from plugins.load_target(declared[1].contract, declared[0])(spec, target)
     elif isinstance(spec, KindSpec):
         if not isinstance(target, type):

@@ -21,6 +21,7 @@ from ..hookspecs import CommandSpec, KindSpec
 from ..isolation import Isolated
 from ..registry import Plugin, Registry
 from ..specs import AnySpec, dashed
+from . import registration
 
 FREE = {"astrodome", "lazy_loader", "pluggy"}
 """Packages that plugin.py may import besides the standard library and the plugin's package."""
@@ -43,7 +44,7 @@ def problems(plugin: str) -> list[str]:
     except ImportError as error:
         return [str(error)]
     found = list(wrong_hooks(module))
-    with plugins.using(_registry(module)) as registry:
+    with plugins.using(with_kinds(module)) as registry:
         loaded = registry.plugins[0]
         if not found:
             found += wrong_state(plugin, loaded)
@@ -54,7 +55,7 @@ def problems(plugin: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _registry(module: Any) -> Registry:
+def with_kinds(module: Any) -> Registry:
     """Return a registry with the plugin and with the kinds that installed plugins declare."""
     registry = plugins.of("", plugin=module)
     for plugin in plugins.load_all().plugins:
@@ -79,6 +80,15 @@ class PluginContract:
 
     def test_the_plugin_has_no_problems(self) -> None:
         found = problems(self.plugin)
+        assert not found, "\n".join(found)
+
+    def test_the_installed_entry_points_load_the_plugin(self) -> None:
+        import pytest
+
+        owners = registration.owners(self.plugin)
+        if not owners:
+            pytest.skip(f"{self.plugin} does not belong to an installed distribution")
+        found = registration.problems(self.plugin, owners)
         assert not found, "\n".join(found)
 
 

@@ -1,0 +1,126 @@
+"""Conformance tests for a command of a plugin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from .. import lazy, plugins
+from ..hookspecs import CommandSpec
+from ..specs import dashed
+from . import effects
+from .contract import START_UP, unwanted_imports
+from .runner import Result, run
+
+JSON = "--json"
+
+
+@pytest.mark.usefixtures("astrodome_home")
+class CommandContract:
+    """Conformance tests for a command. Subclass it in a test module, and set the attributes.
+
+    Each element of ``arguments`` and ``invalid`` is a sequence of arguments that follow the name of
+    the command. The attributes may also be properties, or set by a fixture that creates the input.
+    The tests run with empty settings in an empty working directory.
+    """
+
+    plugin: str | tuple[str, ...]
+    """Import name of the plugin module, or names if the command also needs other plugins."""
+    app: str
+    """Name of the app."""
+    command: str
+    """Name of the command that the plugin registers."""
+    arguments: Sequence[Sequence[object]] = ()
+    """Arguments with which the command must succeed."""
+    invalid: Sequence[Sequence[object]] = ()
+    """Arguments that the command must reject with the exit status 2."""
+
+    def run(self, *args: object) -> Result:
+        """Run the command with arguments."""
+        return run(self.app, self.command, *args, plugin=self.plugin)
+
+    def test_the_help_pages_are_complete(self) -> None:
+        for path in _paths(self._command()):
+            result = self.run(*path, "--help")
+            shown = " ".join((self.command, *path))
+            assert result.code == 0, f"'{shown} --help' fails:\n{result.out}\n{result.err}"
+            assert "Usage:" in result.out, f"'{shown} --help' shows no usage:\n{result.out}"
+
+    def test_valid_arguments_succeed_and_do_not_change_the_process(self) -> None:
+        for args in self.arguments:
+            with effects.observed() as changes:
+                result = self.run(*args)
+            assert result.code == 0, self._shown(args, result)
+            assert not changes, f"{self._shown(args, result)}: {'; '.join(changes)}"
+
+    def test_json_output_is_one_document(self) -> None:
+        for args in self.arguments:
+            if not _offers_json(self._command(), args):
+                continue
+            result = self.run(*args, *([] if JSON in args else [JSON]))
+            assert result.code == 0, self._shown(args, result)
+            try:
+                json.loads(result.out)
+            except ValueError as error:
+                text = f"the output of {JSON} is not one JSON document: {error}"
+                raise AssertionError(f"{self._shown(args, result)}\n{text}") from error
+
+    def test_invalid_arguments_are_usage_errors(self) -> None:
+        for args in self.invalid:
+            with effects.observed() as changes:
+                result = self.run(*args)
+            shown = self._shown(args, result)
+            assert result.code == 2, f"{shown}\nexpected the exit status 2"
+            assert result.err.strip(), f"{shown}\nexpected an error message on standard error"
+            assert "Traceback" not in result.err, f"{shown}\nexpected an error message"
+            assert not changes, f"{shown}: {'; '.join(changes)}"
+
+    def test_importing_the_command_has_no_effects(self) -> None:
+        module = self._spec().target.partition(":")[0]
+        found = unwanted_imports([module], START_UP)
+        assert not found, "\n".join(found)
+
+    def _spec(self) -> CommandSpec:
+        names = (self.plugin,) if isinstance(self.plugin, str) else self.plugin
+        modules = {name.split(".")[0]: import_module(name) for name in names}
+        found = plugins.of(self.app, **modules).commands().get(dashed(self.command))
+        assert found, f"{', '.join(names)} registers no command '{self.command}'"
+        return found[0][1]
+
+    def _command(self) -> Any:
+        spec = self._spec()
+        return lazy.real(plugins.load_target(spec.target), lazy.Command(spec.name, help=spec.help))
+
+    def _shown(self, args: Sequence[object], result: Result) -> str:
+        line = " ".join(map(str, (self.app, self.command, *args)))
+        return f"{line}: exit status {result.code}\n{result.out}\n{result.err}".rstrip()
+
+
+def _paths(command: Any, before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the names that follow the command for itself and for each of its subcommands."""
+    yield before
+    for name in getattr(command, "commands", {}):
+        yield from _paths(_subcommand(command, name), (*before, name))
+
+
+def _subcommand(command: Any, name: str) -> Any:
+    """Return a subcommand, which a LazyGroup imports, or None if it does not exist."""
+    if not hasattr(command, "commands"):
+        return None
+    context = command.context_class(command, info_name=command.name)
+    if command.get_command(context, name) is None:
+        return None
+    return command.resolve_command(context, [name])[1]
+
+
+def _offers_json(command: Any, args: Sequence[object]) -> bool:
+    """Return whether the subcommand that the arguments start with has the option ``--json``."""
+    for arg in map(str, args):
+        if (child := _subcommand(command, arg)) is None:
+            break
+        command = child
+    return any(JSON in getattr(param, "opts", ()) for param in command.params)
