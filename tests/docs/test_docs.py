@@ -14,14 +14,14 @@ from typing import Any
 
 import astrodome
 import pytest
-from astrodome import hookspecs, plugins
+from astrodome import errors, hookspecs, plugins
 from astrodome.plugins import load_target
 from astrodome.testing import run
 from sunpy.data.test import get_test_filepath
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-GUIDES = ("guide.md", "plugins.md")
+GUIDES = ("guide.md", "plugins.md", "machine-readable.md")
 INSTALLING = "## Installing one domain only"
 TEMPLATE = ROOT / "examples/plugin_template/src"
 PLUGINS = {
@@ -147,6 +147,11 @@ def test_every_field_of_a_spec_is_in_the_plugin_guide(spec: str) -> None:
 def test_every_public_name_is_in_the_plugin_guide() -> None:
     about = section(text("plugins.md"), "## The public interface")
     assert [name for name in astrodome.__all__ if f"`{name}`" not in about] == []
+
+
+def test_every_code_of_an_error_is_documented_with_its_meaning() -> None:
+    for code, meaning in errors.CODES.items():
+        assert f"| `{code}` | {meaning} |" in text("machine-readable.md")
 
 
 def test_every_name_of_the_public_interface_exists() -> None:

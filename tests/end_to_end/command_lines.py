@@ -2,7 +2,8 @@
 
 The JSON file maps the names of prepared inputs to their values. The process has a single
 thread, so that worker processes are forked, which takes milliseconds instead of seconds. It
-prints the number of command lines and the failures as JSON.
+prints the number of command lines and the failures as JSON. The JSON document of every command is
+compared with the schema that the command ``schema`` prints.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def main(app: str, world: dict[str, str]) -> None:
 
 
 def every_line(registry: Registry, world: dict[str, str], folder: Path) -> tuple[list[str], int]:
-    """Run each command with its required arguments, and with explicit defaults."""
+    """Run each command with its required arguments, and with explicit defaults and ``--json``."""
     failures, count = [], 0
     app = registry.app
     with plugins.using(registry):
@@ -56,9 +57,11 @@ def every_line(registry: Registry, world: dict[str, str], folder: Path) -> tuple
     for path, command in commands:
         if every_command.is_elsewhere(path):
             continue
+        output = every_command.output_schema(registry, path)
         for given in every_command.arguments(path):
             with plugins.using(registry):
                 defaults = every_command.spelled(command, path, given)
+            defaults += ["--json"] if output is not None else []
             for number, words in enumerate([given, (*given, *defaults)] if defaults else [given]):
                 place = folder / f"line{count}"
                 place.mkdir()
@@ -66,10 +69,12 @@ def every_line(registry: Registry, world: dict[str, str], folder: Path) -> tuple
                 line = [*path.split()[1:], *(word.format(**world) for word in words)]
                 result = every_command.run(app, registry, line)
                 count += 1
+                wrong = every_command.differences(output, result.out) if number else []
                 odd = [word for word in ("Unexpected", "Traceback") if word in result.err]
-                if result.code or odd:
+                if result.code or odd or wrong:
                     what = "with explicit defaults" if number else "with required arguments"
-                    failures.append(f"{what}: {app} {' '.join(line)}\n{result.err[-1500:]}")
+                    text = "\n".join([*wrong, result.err[-1500:]])
+                    failures.append(f"{what}: {app} {' '.join(line)}\n{text}")
     return failures, count
 
 

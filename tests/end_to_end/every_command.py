@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from astrodome import app as host
 from astrodome import plugins, settings
 from astrodome.registry import Registry
 from astrodome.testing import Result
+from jsonschema import Draft202012Validator
 
 DEFAULT = re.compile(r"\[(?:[^\[\]]*; )?default: ([^;\]]+)")
 """The default in the help of an option, after the environment variable if there is one."""
@@ -170,6 +172,41 @@ def spelled(command: Any, path: str, given: tuple[str, ...]) -> list[str]:
         else:
             words.append(f"{max(param.opts, key=len)}={found[1]}")
     return words
+
+
+def output_schema(registry: Registry, path: str) -> Any:
+    """Return the JSON Schema of the output of a command; None if it has no option ``--json``."""
+    app, *words = path.split()
+    described = run(app, registry, ["schema", *words]).succeeded().json
+    Draft202012Validator.check_schema(described["arguments"])
+    if "json" not in described["arguments"]["properties"]:
+        assert described["output"] is False, path
+        return None
+    assert described["effect"] != "unknown" and described["output"] is not True, path
+    return closed(described["output"])
+
+
+def closed(schema: Any) -> Any:
+    """Return a schema in which objects have no other keys than the described ones."""
+    if isinstance(schema, list):
+        return [closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: closed(value) for key, value in schema.items()}
+    return {"additionalProperties": False} | found if "properties" in schema else found
+
+
+def differences(schema: Any, text: str) -> list[str]:
+    """Return the differences between a printed document and the schema of the output."""
+    if schema is None:
+        return []
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        return [f"no JSON document: {error}: {text[:200]}"]
+    Draft202012Validator.check_schema(schema)
+    found = Draft202012Validator(schema).iter_errors(document)
+    return [f"{error.json_path}: {error.message[:500]}" for error in found]
 
 
 def run(app: str, registry: Registry, words: list[str]) -> Result:

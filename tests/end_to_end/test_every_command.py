@@ -1,4 +1,4 @@
-"""Every command of both apps runs with its required arguments only, and with explicit defaults."""
+"""Every command of both apps runs, and its JSON document matches the schema of the command."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def stars(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("app", ("sdo", "scope"))
-def test_every_command_runs_with_its_required_arguments_and_with_explicit_defaults(
+def test_every_command_runs_and_prints_the_document_that_its_schema_describes(
     app: str, world: dict[str, str], tmp_path: Path
 ) -> None:
     if app == "scope":

@@ -23,6 +23,7 @@ PRINTING = {
         "plugins",  # warns about effects of plugins
         "process",
         "rescue",  # works without the libraries of console
+        "schema",
         "start",
         "state",
         "startup_check",

@@ -39,6 +39,7 @@ __all__ = [
     "lazy",
     "models",
     "option_groups",
+    "outputs",
     "runs",
     "settings",
     "sources",

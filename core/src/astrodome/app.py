@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from . import __version__, plugins, process, registry, reports, settings, suggestions
+from . import __version__, console, plugins, process, registry, reports, settings, suggestions
 from .errors import AstrodomeError, InvalidInputError, from_os_error
 from .hookspecs import CommandSpec
 from .lazy import Entry, LazyGroup, fault
@@ -22,6 +23,7 @@ from .specs import RESERVED, dashed
 HOST = {
     "plugins": ("astrodome.commands:plugin_app", "List, check, install and disable plugins."),
     "config": ("astrodome.commands:config_app", "Show the settings and their origins."),
+    "schema": ("astrodome.schema:schema", "Describe the commands for programs (JSON Schema)."),
 }
 CHANGES = ("install", "uninstall", "enable", "disable")
 """Subcommands of ``plugins`` that run without importing any plugin."""
@@ -42,6 +44,7 @@ def _main(app: str, args: Sequence[str] | None, registered: Registry | None) -> 
     args = sys.argv[1:] if args is None else list(args)
     registered = registered or plugins.load(app, activate=not _changes_plugins(args))
     settings.options = settings.Options()
+    console.start(args)
     completing = any(name.endswith("_COMPLETE") for name in os.environ)
     if not completing:
         _warn(registered)
@@ -89,14 +92,15 @@ def _unexpected(app: str, registered: Registry, args: Sequence[str], error: Base
             f"Unexpected {type(error).__name__}{where}: {error}",
             f"{reports.hint(culprit)}, and include the traceback shown by "
             f"{app} --debug {' '.join(args[:2])} ….",
+            code="internal",
         )
     )
 
 
 def _interrupted() -> None:
-    from . import console
-
-    process.leave_interrupted(console.interruption())
+    text = console.interruption()
+    console.show_error_document(AstrodomeError(text, code="interrupted"))
+    process.leave_interrupted(text)
 
 
 def _flushed(code: Any) -> Any:
@@ -109,8 +113,6 @@ def _flushed(code: Any) -> Any:
     except OSError as error:
         process.discard_output()
         if not code:
-            from . import console
-
             error.filename = "standard output"
             console.error(from_os_error(error))
             return 1
@@ -118,13 +120,11 @@ def _flushed(code: Any) -> Any:
 
 
 def _fail(failure: AstrodomeError) -> None:
-    from . import console
-
     if settings.options.debug:
         import traceback
 
         traceback.print_exc()
-    console.error(failure)
+    console.fail(failure)
     raise SystemExit(failure.exit_code)
 
 
@@ -136,8 +136,6 @@ def _warn(registered: Registry) -> None:
             text = f"the plugin {plugin.owner}: {'; '.join(plugin.faults)}"
         else:
             continue
-        from . import console
-
         console.warn(f"{text} (see: {registered.app} plugins doctor)")
 
 
@@ -153,10 +151,14 @@ def build(app: str, registered: Registry) -> Any:
                 _suggest_distribution(app, args[0], registered)
             return super().resolve_command(ctx, args)
 
+        def make_context(self, *args: Any, **more: Any) -> Any:
+            with _usage_errors():
+                return super().make_context(*args, **more)
+
         def invoke(self, ctx: Any) -> Any:
             process.keep_home_unchanged()
             try:
-                with process.quiet_libraries():
+                with process.quiet_libraries(), _usage_errors():
                     return super().invoke(ctx)
             except KeyboardInterrupt:  # Typer would exit without a message.
                 _interrupted()
@@ -175,6 +177,17 @@ def build(app: str, registered: Registry) -> Any:
         }
     )(_options)
     return typer.main.get_command(root)
+
+
+@contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Print a usage error as a JSON document if requested. Typer prints the text afterwards."""
+    try:
+        yield
+    except Exception as error:
+        if hasattr(error, "format_message"):  # The exceptions of Typer have no public base class.
+            console.show_error_document(InvalidInputError(error.format_message()))
+        raise
 
 
 def _help(app: str, registered: Registry) -> str:
@@ -249,7 +262,12 @@ def _suggest_distribution(app: str, name: str, registered: Registry) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"astrodome {__version__}")
+        if console.json_requested:
+            from . import system_info
+
+            console.show_json(system_info.collect(plugins.current()))
+        else:
+            print(f"astrodome {__version__}")
         raise typer.Exit()
 
 
@@ -269,7 +287,17 @@ def _options(
     version: bool = option(
         False, "Show the version.", "--version", callback=_version, is_eager=True
     ),
+    as_json: bool = option(
+        False,
+        "With --version: show the versions of astrodome, Python, the plugins and important "
+        "libraries as JSON.",
+        "--json",
+    ),
 ) -> None:
+    if as_json:
+        raise InvalidInputError(
+            "The option --json without --version must follow the name of a command."
+        )
     settings.options = settings.Options(
         home.expanduser().resolve() if home else None, config, verbose or debug, debug
     )

@@ -13,6 +13,7 @@ import typer
 from . import (
     console,
     installer,
+    outputs,
     plugins,
     process,
     protocols,
@@ -24,6 +25,14 @@ from . import (
 )
 from .errors import InvalidInputError
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .host_outputs import (
+    FindingRow,
+    NewPluginDocument,
+    PathRow,
+    PluginDetails,
+    PluginRow,
+    SettingRow,
+)
 from .option_groups import Json, option
 from .registry import Plugin
 
@@ -40,6 +49,7 @@ SLOW = 0.1
 
 
 @plugin_app.command("list")
+@outputs.declare(list[PluginRow], reads_only=True)
 def list_plugins(as_json: Json = False) -> None:
     """List the installed plugins and their states."""
     console.show(
@@ -65,6 +75,7 @@ def _summary(plugin: Plugin) -> dict[str, Any]:
 
 
 @plugin_app.command()
+@outputs.declare(PluginDetails, reads_only=True)
 def info(name: Name, as_json: Json = False) -> None:
     """Show the entry point of a plugin and the objects that it registers."""
     plugin = _find(name)
@@ -79,6 +90,7 @@ def info(name: Name, as_json: Json = False) -> None:
 
 
 @plugin_app.command()
+@outputs.declare(list[FindingRow], reads_only=True)
 def doctor(as_json: Json = False) -> None:
     """Import all objects that the plugins register, and run the health checks of the plugins.
 
@@ -127,6 +139,7 @@ def _examine(plugin: Plugin) -> Iterator[dict[str, str]]:
 
 
 @plugin_app.command()
+@outputs.declare(NewPluginDocument)
 def new(
     name: Annotated[str, typer.Argument(help="Name of the plugin, for example moon-phases.")],
     command: bool = option(False, "Add a command (default).", "--command"),
@@ -182,6 +195,7 @@ def _ask() -> tuple[bool, str, list[str], list[str], list[str]]:
 
 
 @plugin_app.command()
+@outputs.declare(None)
 def install(
     name: Annotated[
         str, typer.Argument(help="Name, short name or path of the distribution to install.")
@@ -206,6 +220,7 @@ def install(
 
 
 @plugin_app.command()
+@outputs.declare(None)
 def uninstall(name: Name) -> None:
     """Uninstall the distribution of a plugin."""
     plugin = _find(name)
@@ -215,12 +230,14 @@ def uninstall(name: Name) -> None:
 
 
 @plugin_app.command()
+@outputs.declare(None)
 def enable(name: Name) -> None:
     """Enable a disabled plugin."""
     console.note(installer.switch(_find(name), disabled=False))
 
 
 @plugin_app.command()
+@outputs.declare(None)
 def disable(name: Name) -> None:
     """Disable a plugin without uninstalling it."""
     console.note(installer.switch(_find(name), disabled=True))
@@ -231,6 +248,7 @@ def _find(name: str) -> Plugin:
 
 
 @config_app.command()
+@outputs.declare(list[SettingRow], reads_only=True)
 def show(
     section: Annotated[str, typer.Argument(help="Name of a section (default: all sections).")] = "",
     origin: bool = option(False, "Show the origin of each value.", "--origin"),
@@ -292,6 +310,7 @@ def _as_written(found: settings.Settings, name: str) -> Iterator[dict[str, Any]]
 
 
 @config_app.command()
+@outputs.declare(list[PathRow], reads_only=True)
 def path(as_json: Json = False) -> None:
     """Show the paths of the configuration files, in order of priority, and the data folder."""
     paths = [("settings", file) for file in settings.config_files()]

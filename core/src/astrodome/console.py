@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from .compute import Outcome
 
+json_requested = False
+"""Whether the running command was started with ``--json``."""
+_json_printed = False
 NARROWEST = 6
 """Minimum width, in characters, of a column whose text can be wrapped."""
 
@@ -182,6 +186,8 @@ def _unwrapped(texts: Mapping[str, Sequence[str]]) -> set[str]:
 
 def show_json(document: Any) -> None:
     """Print a JSON document. Times are converted to ISO 8601, and NaN and infinity to null."""
+    global _json_printed
+    _json_printed = True
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     escaped = not encoding.lower().startswith("utf")
     print(json.dumps(_plain(document), indent=1, ensure_ascii=escaped))
@@ -216,6 +222,29 @@ def warn(text: str, hint: str = "") -> None:
 def error(failure: AstrodomeError) -> None:
     """Print the message and the hint of an error to standard error."""
     _say("Error", failure.message, failure.hint)
+
+
+def start(args: Sequence[str]) -> None:
+    """Store whether the arguments of a command line contain ``--json``."""
+    global json_requested, _json_printed
+    options = itertools.takewhile(lambda arg: arg != "--", args)
+    json_requested, _json_printed = "--json" in options, False
+
+
+def fail(failure: AstrodomeError) -> None:
+    """Print an error to standard error and, if ``--json`` was given, as a JSON document.
+
+    The document is not printed if the command has already printed its result.
+    """
+    show_error_document(failure)
+    error(failure)
+
+
+def show_error_document(failure: AstrodomeError) -> None:
+    """Print an error as a JSON document if ``--json`` was given and no document was printed."""
+    if json_requested and not _json_printed:
+        content = {"code": failure.code, "message": failure.message, "hint": failure.hint}
+        show_json({"error": content})
 
 
 def _say(kind: str, text: str, hint: str) -> None:

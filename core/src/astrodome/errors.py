@@ -11,6 +11,19 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
+CODES = {
+    "invalid_input": "An argument, an option, a setting or an input file is invalid.",
+    "not_found": "A file or folder does not exist.",
+    "permission_denied": "A file or folder cannot be read or written.",
+    "no_space": "No space is left on the disk.",
+    "network": "A service did not respond, or returned an error.",
+    "failed": "The operation failed for another reason, which the message describes.",
+    "interrupted": "The command was interrupted.",
+    "internal": "An unexpected exception occurred, which is probably a defect.",
+}
+"""Codes of errors, with their meaning."""
+
+
 class AstrodomeError(Exception):
     """An expected failure, which a command reports without a traceback.
 
@@ -22,18 +35,25 @@ class AstrodomeError(Exception):
         Suggestion for solving the problem.
     exit_code
         Exit status of the command: 1 if the operation failed, 2 if the command line is invalid.
+    code
+        A word in :data:`CODES`, which programs can compare. By default, it is derived from the
+        class of the error and ``exit_code``.
     """
 
-    def __init__(self, message: str, hint: str = "", *, exit_code: int = 1) -> None:
+    default_code = ""
+    """Code of the errors of a subclass."""
+
+    def __init__(self, message: str, hint: str = "", *, exit_code: int = 1, code: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+        self.code = code or self.default_code or ("invalid_input" if exit_code == 2 else "failed")
         if hint:
             self.add_note(f"Hint: {hint}")  # shown in a traceback
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (self.message, self.hint, self.exit_code)
+        return _rebuild, (self.message, self.hint, self.exit_code, self.code)
 
 
 class InputWarning(UserWarning):
@@ -50,8 +70,8 @@ class InvalidInputError(AstrodomeError):
         super().__init__(message, hint, exit_code=2)
 
 
-def _rebuild(message: str, hint: str, exit_code: int) -> AstrodomeError:
-    return AstrodomeError(message, hint, exit_code=exit_code)
+def _rebuild(message: str, hint: str, exit_code: int, code: str = "") -> AstrodomeError:
+    return AstrodomeError(message, hint, exit_code=exit_code, code=code)
 
 
 def similar(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
@@ -77,7 +97,7 @@ def not_found(
     >>> not_found("/data/2012", kind="Folder").message
     'Folder not found: /data/2012'
     """
-    return AstrodomeError(f"{kind} not found: {path}", hint, exit_code=exit_code)
+    return AstrodomeError(f"{kind} not found: {path}", hint, exit_code=exit_code, code="not_found")
 
 
 def from_os_error(error: OSError) -> AstrodomeError:
@@ -95,11 +115,13 @@ def from_os_error(error: OSError) -> AstrodomeError:
         return AstrodomeError(
             f"No space left on the disk while writing {where}.",
             "Free some space, and run the same command again. Finished results are kept.",
+            code="no_space",
         )
     if error.errno in _FORBIDDEN:
         return AstrodomeError(
             f"Cannot read or write {where}: {error.strerror}.",
             "Change the permissions, or choose another folder.",
+            code="permission_denied",
         )
     return AstrodomeError(f"{error.strerror or error}: {where}")
 

@@ -24,7 +24,13 @@ HARMLESS = frozenset({"user-agent", "accept", "accept-encoding", "connection", "
 SECRET_PARAMETER = re.compile(r"(?i)\b(token|password|api_?key|secret)=[^&\s]+")
 
 
-class StatusError(AstrodomeError):
+class NetworkError(AstrodomeError):
+    """Raised if a service does not respond, or does not send the complete response."""
+
+    default_code = "network"
+
+
+class StatusError(NetworkError):
     """Raised if a service responds with an error status.
 
     ``retry_after`` is the waiting time in seconds, or None if the service did not specify it.
@@ -34,7 +40,7 @@ class StatusError(AstrodomeError):
     retry_after: float | None = None
 
 
-class RedirectError(AstrodomeError):
+class RedirectError(NetworkError):
     """Raised if a request that may modify data is redirected. The redirect is not followed."""
 
 
@@ -168,7 +174,7 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
     ------
     StatusError
         If the status code of the response is 400 or higher.
-    AstrodomeError
+    NetworkError
         If the service does not respond.
     """
     import requests
@@ -176,7 +182,7 @@ def get(client: requests.Session, url: str, service: str, **options: Any) -> req
     try:
         response = client.get(url, **options)
     except requests.RequestException as error:
-        raise AstrodomeError(
+        raise NetworkError(
             f"{service} did not respond at {shown(url)}: {cause(error)}.",
             "Try again later, or check the URL of the service in the settings.",
         ) from error
@@ -198,7 +204,7 @@ def content(
 ) -> bytes:
     """Return the body of a response to a request with ``stream=True``.
 
-    Raises AstrodomeError if the body is truncated, is larger than ``limit`` bytes, or is not
+    Raises NetworkError if the body is truncated, is larger than ``limit`` bytes, or is not
     complete within ``deadline`` seconds. The read timeout of the session alone does not limit the
     total duration of a slow response.
     """
@@ -213,18 +219,18 @@ def content(
             size += len(block)
             if size > limit:
                 response.raw.close()
-                raise AstrodomeError(
+                raise NetworkError(
                     f"The {service} response for {shown(response.url)} is larger than {limit} "
                     "bytes."
                 )
             if time.monotonic() > last:
                 response.raw.close()
-                raise AstrodomeError(
+                raise NetworkError(
                     f"{service} did not send the complete response for {shown(response.url)} "
                     f"within {deadline:g} s."
                 )
     except (HTTPError, OSError) as error:
-        raise AstrodomeError(
+        raise NetworkError(
             f"The connection to {service} failed during the transfer of {shown(response.url)}: "
             f"{cause(error)}."
         ) from error

@@ -35,6 +35,13 @@ class _Help:
 class Command(_Help, TyperCommand):
     """A command with a help page in the format of the host."""
 
+    def invoke(self, ctx: Any) -> Any:
+        if ctx.params.get("as_json"):  # It may also be set with an environment variable.
+            from . import console
+
+            console.json_requested = True
+        return super().invoke(ctx)
+
 
 class Group(_Help, TyperGroup):
     """A group of commands in whose names ``_`` and ``-`` are equivalent."""

@@ -97,6 +97,7 @@ def expand(command: Callable[..., Any]) -> Callable[..., Any]:
             values[name] = hints[name](**{field: values.pop(field) for field in fields})
         return command(**values)
 
+    vars(expanded).update(vars(command))
     expanded.__name__, expanded.__doc__ = command.__name__, command.__doc__
     expanded.__module__ = command.__module__
     expanded.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

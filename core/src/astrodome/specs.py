@@ -9,7 +9,7 @@ from dataclasses import fields
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-RESERVED = ("config", "plugins")
+RESERVED = ("config", "plugins", "schema")
 """Names of host commands, which plugins cannot register."""
 
 AnySpec = CommandSpec | SourceSpec | ModelSpec | KindSpec | CheckSpec

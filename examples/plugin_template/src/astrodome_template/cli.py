@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 import typer
-from astrodome import compute, console
+from astrodome import compute, console, outputs
 from astrodome.option_groups import Json
 
 app = typer.Typer(help="Fit the limb darkening of solar disks.", no_args_is_help=True)
 
 
+class DiskRow(TypedDict):
+    """The solar disk in an image. ``x``, ``y`` and ``radius`` are in pixels."""
+
+    file: str
+    x: float
+    y: float
+    radius: float
+    limb_darkening: float
+    residual: float
+
+
 @app.command()
+@outputs.declare(list[DiskRow], reads_only=True)
 def limb(
     images: Annotated[
         list[Path], typer.Argument(help="Images of the whole disk (JPEG, PNG, TIFF).")

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from astrodome import InvalidInputError, compute, console, files, sources, times
+from astrodome import InvalidInputError, compute, console, files, outputs, sources, times
 from astrodome.option_groups import Json, end_option, option, time_option
 
 import astrodome_goes as goes
+
+from . import documents
 
 OPTIONAL = (
     *(("product",), ("satellite",), ("operational_scaling",), ("quality",), ("xrsa_W_m2",)),
@@ -42,6 +44,7 @@ app = typer.Typer(
 
 
 @app.command()
+@outputs.declare(documents.GoesDownloadDocument)
 def download(
     start: datetime = time_option("2012-12-01T00:00:00", "First day"),
     end: datetime = end_option("2012-12-31T23:59:00", "Last day"),
@@ -87,6 +90,7 @@ def download(
 
 
 @app.command("import")
+@outputs.declare(outputs.OutcomeDocument)
 def import_(
     paths: list[Path] = typer.Argument(
         metavar="FILE...",
@@ -117,6 +121,7 @@ def import_(
 
 
 @app.command()
+@outputs.declare(list[documents.FluxRow], reads_only=True)
 def get(
     timestamp: list[datetime] | None = option(
         None,
@@ -169,6 +174,7 @@ def get(
 
 
 @app.command()
+@outputs.declare(list[documents.FlareRow], reads_only=True)
 def flares(
     start: datetime | None = time_option(None, "Earliest peak time"),
     end: datetime | None = end_option(None, "Latest peak time"),
@@ -193,6 +199,7 @@ def flares(
 
 
 @app.command()
+@outputs.declare(documents.CoverageDocument, reads_only=True)
 def info(
     start: datetime | None = START,
     end: datetime | None = END,
@@ -218,6 +225,7 @@ def info(
 
 
 @app.command()
+@outputs.declare(documents.FluxPlotDocument)
 def plot(
     start: datetime | None = START,
     end: datetime | None = END,

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import typer
-from astrodome import InvalidInputError, compute, console, lazy
+from astrodome import InvalidInputError, compute, console, lazy, outputs
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .options import EventOptions, Json
 
 DEFAULT_SIGMA = 1.1
@@ -87,6 +88,7 @@ def _with_default_sigma(args: Sequence[str]) -> Iterator[str]:
         yield f"{arg}={DEFAULT_SIGMA}" if arg == "--gaussian" and not has_value else arg
 
 
+@outputs.declare(documents.ComparisonDocument)
 def analyze(
     ctx: typer.Context,
     src_dir: Path = option(

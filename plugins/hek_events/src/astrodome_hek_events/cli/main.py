@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import InvalidInputError, compute, console
+from astrodome import InvalidInputError, compute, console, outputs
 from astrodome.option_groups import end_option, expand, option, time_option
 
-from . import analyze, plot
+from . import analyze, documents, plot
 from .options import (
     END_HELP,
     START_HELP,
@@ -64,6 +64,7 @@ class Format(StrEnum):
 
 
 @app.command()
+@outputs.declare(outputs.OutcomeDocument)
 def get(
     start: datetime = time_option("2012-12-01T01:00:00", START_HELP),
     end: datetime = end_option("2012-12-03T00:00:00", END_HELP),
@@ -107,6 +108,7 @@ def get(
 
 
 @app.command("import")
+@outputs.declare(outputs.OutcomeDocument)
 def import_files(
     paths: list[Path] | None = typer.Argument(
         None, metavar="[FILE...]", help="JSON files with HEK records."
@@ -147,6 +149,9 @@ def import_files(
 
 @app.command("list")
 @expand
+@outputs.declare(
+    list[documents.EventRow] | documents.ExportDocument, reads_only=True, writes_with=("out",)
+)
 def list_events(
     selection: FilterOptions,
     at: datetime | None = time_option(None, "Show only events within 30 s of this time"),
@@ -227,6 +232,7 @@ def _export(
 
 @app.command()
 @expand
+@outputs.declare(list[documents.EventCountRow], reads_only=True)
 def stats(
     selection: FilterOptions, db_connection_string: Database = "", as_json: Json = False
 ) -> None:
@@ -249,6 +255,7 @@ def stats(
 
 
 @app.command()
+@outputs.declare(documents.HekRecord, reads_only=True)
 def show(
     id: Annotated[
         str,

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from astrodome import AstrodomeError, InvalidInputError, compute, console
+from astrodome import AstrodomeError, InvalidInputError, compute, console, outputs
 from astrodome.errors import reason, stops_everything
 from astrodome.option_groups import OptionGroup, option, time_option
 
+from . import documents
 from .options import EventOptions, EventTypes, Json
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class ReadingOptions(OptionGroup):
         return image.north_up()
 
 
+@outputs.declare(documents.EventPlotsDocument)
 def plot(
     ctx: typer.Context,
     images: Annotated[

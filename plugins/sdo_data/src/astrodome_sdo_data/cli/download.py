@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from astrodome import console, sources
+from astrodome import console, outputs, sources
 from astrodome.option_groups import OptionGroup, end_option, option, time_option
 
+from . import documents
 from .options import Json, bit_mask
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class DownloadOptions(OptionGroup):
         return DownloadRequest.create(**values)
 
 
+@outputs.declare(documents.DownloadReportDocument | documents.DownloadPlanDocument)
 def download(
     path: Path = option(Path("data"), "Output folder for the images."),
     jobs: int = option(

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from astrodome import console
+from astrodome import console, outputs
 from astrodome.option_groups import option, time_option
 
 from .options import ImageFolder, Jobs, Json, Overwrite, ProcessingOptions
 
 
+@outputs.declare(outputs.OutcomeDocument)
 def import_(
     files: Annotated[
         list[Path],
@@ -55,6 +56,7 @@ def import_(
     console.finish(outcome, "imported", "images", as_json=as_json)
 
 
+@outputs.declare(outputs.OutcomeDocument)
 def resize(
     path: ImageFolder,
     targetpath: Path = option(
@@ -86,6 +88,7 @@ def resize(
     console.finish(outcome, "resized", "images", as_json=as_json)
 
 
+@outputs.declare(outputs.OutcomeDocument)
 def patch(
     path: ImageFolder,
     targetpath: Path = option(Path("data_patches/train/aia"), "Output folder for the patches."),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from astrodome import AstrodomeError, console
+from astrodome import AstrodomeError, console, outputs
 from astrodome import sources as registered
 
+from . import documents
 from .options import Json
 
 SHOWN = ("name", "summary", "wavelengths", "sizes", "cadence_s", "since", "options", "distribution")
 """Columns of the table. ``--json`` prints all columns."""
 
 
+@outputs.declare(list[documents.ImageSourceRow], reads_only=True)
 def sources(as_json: Json = False) -> None:
     """List the installed image sources and their options."""
     distributions = registered.distributions("images")

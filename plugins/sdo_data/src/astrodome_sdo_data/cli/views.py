@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from astrodome import console, files
+from astrodome import console, files, outputs
 from astrodome.option_groups import end_option, option, time_option
 
+from . import documents
 from .options import FolderOptions, Jobs, Json, Wavelength
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SHOWN_GAPS = 10
 """Maximum number of gaps per wavelength in the table. The JSON document contains all gaps."""
 
 
+@outputs.declare(outputs.OutcomeDocument)
 def show(
     folder: FolderOptions,
     output: Path = option(
@@ -89,6 +91,7 @@ def show(
     console.finish(outcome, "shown", "images", as_json=as_json)
 
 
+@outputs.declare(documents.FolderDocument, reads_only=True)
 def info(
     folder: FolderOptions,
     freq: str = option(

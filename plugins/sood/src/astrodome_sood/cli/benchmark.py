@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from astrodome import console, settings
+from astrodome import console, outputs, settings
 from astrodome.option_groups import Json, OptionGroup, expand, option
 
+from . import documents
 from .options import Assignments, given_keys, show_progress
 
 
@@ -47,6 +48,7 @@ class BenchmarkConfigOptions(OptionGroup):
 
 
 @expand
+@outputs.declare(documents.BenchmarkDocument)
 def benchmark(
     models: Annotated[
         list[str] | None,

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from astrodome import compute, console
+from astrodome import compute, console, outputs
 from astrodome.option_groups import Json, expand
 
+from . import documents
 from .options import (
     ConfigOptions,
     ImageOptions,
@@ -22,6 +23,7 @@ COLUMNS = ("false_alarm_rate", "before", "after")
 
 
 @expand
+@outputs.declare(list[documents.FalseAlarmRow])
 def calibrate(
     run: Annotated[Path, typer.Argument(help="Run folder or weights file.")],
     *,

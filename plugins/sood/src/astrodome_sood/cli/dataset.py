@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from astrodome import console
+from astrodome import console, outputs
 from astrodome.option_groups import Json, OptionGroup, expand, option
 
+from . import documents
 from .options import show_progress
 
 dataset = typer.Typer(no_args_is_help=True, help="Show or build an SDO ML v2 store.")
@@ -41,6 +42,7 @@ class MetadataOptions(OptionGroup):
 
 
 @dataset.command()
+@outputs.declare(list[documents.StoreChannelRow], reads_only=True)
 def info(
     store: Annotated[
         str, typer.Argument(metavar="DIR|URL", help="Folder or URL (gs://…) of the store.")
@@ -58,6 +60,7 @@ def info(
 
 @dataset.command()
 @expand
+@outputs.declare(list[documents.StoreChannelRow])
 def build(
     source: Annotated[
         list[Path],

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from astrodome import console, settings, sources
+from astrodome import console, outputs, settings, sources
 from astrodome.option_groups import Json, OptionGroup, expand, option
 
+from . import documents
 from .options import (
     Assignments,
     ConfigOptions,
@@ -74,6 +75,7 @@ class GroundTruthOptions(OptionGroup):
 
 
 @expand
+@outputs.declare(documents.EvaluationDocument)
 def evaluate(
     models: Annotated[
         list[str],
@@ -121,6 +123,7 @@ def _with_intervals(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@outputs.declare(documents.OnnxDocument)
 def export(
     run: Annotated[Path, typer.Argument(help="Run folder or weights file.")],
     out: Annotated[
@@ -139,6 +142,7 @@ def export(
     console.show_one(export_onnx(run, out, assignments(assignment or [])), as_json=as_json)
 
 
+@outputs.declare(documents.ReportPageDocument)
 def report(
     run: Annotated[Path, typer.Argument(help="Run folder or prediction folder.")],
     pred_dir: Annotated[

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import typer
-from astrodome import ModelSpec, compute, console
+from astrodome import ModelSpec, compute, console, outputs
 from astrodome.option_groups import Json, OptionGroup, expand, option
 
+from . import documents
 from .options import (
     AutoencoderOptions,
     ConfigOptions,
@@ -103,6 +104,7 @@ def model_commands(spec: ModelSpec) -> typer.Typer:
 
 
 def _train(model: str) -> Callable[..., None]:
+    @outputs.declare(documents.TrainingDocument)
     def train(
         *,
         settings: ConfigOptions,
@@ -138,6 +140,7 @@ def _train(model: str) -> Callable[..., None]:
 
 
 def _predict(model: str) -> Callable[..., None]:
+    @outputs.declare(documents.PredictionsDocument)
     def predict(
         *,
         settings: ConfigOptions,
@@ -172,6 +175,7 @@ def _predict(model: str) -> Callable[..., None]:
 
 
 def _reconstruct(model: str) -> Callable[..., None]:
+    @outputs.declare(list[documents.ReconstructedImageRow])
     def reconstruct(
         *,
         settings: ConfigOptions,
@@ -211,6 +215,7 @@ class GenerateOptions(OptionGroup):
 
 
 def _generate(model: str) -> Callable[..., None]:
+    @outputs.declare(documents.GeneratedImagesDocument)
     def generate(
         *,
         settings: ConfigOptions,

@@ -6,9 +6,10 @@ import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 
-from astrodome import InvalidInputError, console
+from astrodome import InvalidInputError, console, outputs
 from astrodome.option_groups import option
 
+from . import documents
 from .batches import finish_batch, run_batch
 from .options import DryRun, GroupIds, Jobs, Json, MarshalOptions, command
 
@@ -22,6 +23,7 @@ MESSAGES = {
 
 
 @command
+@outputs.declare(documents.AnnotationsDocument)
 def manage(
     action: str = option("", "Action: post, update or delete."),
     source: str = option(

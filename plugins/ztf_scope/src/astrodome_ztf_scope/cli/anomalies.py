@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from astrodome import console
+from astrodome import console, outputs
 from astrodome.option_groups import expand, option
 
+from . import documents
 from .options import Json
 
 
 @expand
+@outputs.declare(documents.AnomaliesDocument)
 def anomalies(
     data: list[Path] = typer.Argument(
         ..., metavar="FILE...", help="Parquet files with features, written by scope features --drw."

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from astrodome import InvalidInputError, console
+from astrodome import InvalidInputError, console, outputs
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .options import ROWS, SERVICES, CatalogueName, GroupIds, Json, MarshalOptions, command
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
 
 
 @command
+@outputs.declare(
+    list[documents.LightCurveIdRow] | list[documents.QuadrantRow] | documents.IdFileDocument
+)
 def field_ids(
     output: str = typer.Argument(
         "",
@@ -175,6 +179,9 @@ def _print(rows: Iterable[Mapping[str, Any]], as_json: bool) -> int:
 
 
 @command
+@outputs.declare(
+    list[documents.MarshalSourceRow] | list[documents.CatalogueSourceRow], reads_only=True
+)
 def find_sources(
     position: tuple[float, float] | None = option(
         None, "RA and Dec of the position, in degrees.", metavar="RA DEC", panel=ROWS

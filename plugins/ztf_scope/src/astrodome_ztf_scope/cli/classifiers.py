@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from astrodome import AstrodomeError, InvalidInputError, compute, console
+from astrodome import AstrodomeError, InvalidInputError, compute, console, outputs
 from astrodome.errors import reason
 from astrodome.option_groups import OptionGroup, expand, option
 
+from . import documents
 from .options import FOURIER_CONVENTION, Config, Json
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class ModelOptions(OptionGroup):
 
 
 @expand
+@outputs.declare(documents.PredictionDocument)
 def predict(
     data: list[Path] = typer.Argument(
         ..., metavar="FILE...", help="CSV, Parquet or HDF5 files that contain features."
@@ -142,6 +144,7 @@ def predict(
 
 
 @expand
+@outputs.declare(list[documents.ClassifierMetricsRow], reads_only=True)
 def evaluate(
     data: Path = typer.Argument(
         ..., metavar="FILE", help="Labeled data set: a CSV, Parquet or HDF5 file."
@@ -186,6 +189,7 @@ def _show_mean_f1(rows: list[dict[str, Any]]) -> None:
             console.note(f"Mean F1 score of {len(scores)} {algorithm} models: {mean:.3f}")
 
 
+@outputs.declare(documents.ReportDocument)
 def report(
     group: str = typer.Argument("experiment", help="Name of the group of runs."),
     path_models: ModelsFolder = Path("models"),

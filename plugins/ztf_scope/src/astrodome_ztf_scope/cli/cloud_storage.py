@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from astrodome import console
+from astrodome import console, outputs
 
 from .options import Json
 
@@ -14,6 +14,7 @@ Folder = Annotated[Path, typer.Argument(help="Folder to which the files are down
 Downloads = Annotated[int, typer.Option(help="Maximum number of parallel downloads.", min=1)]
 
 
+@outputs.declare(outputs.OutcomeDocument)
 def fetch_datasets(
     path: Folder = Path("data/training"), jobs: Downloads = 4, as_json: Json = False
 ) -> None:
@@ -25,6 +26,7 @@ def fetch_datasets(
     _fetch("datasets/*.csv", path, jobs, as_json)
 
 
+@outputs.declare(outputs.OutcomeDocument)
 def fetch_models(path: Folder = Path("models"), jobs: Downloads = 4, as_json: Json = False) -> None:
     """Download the trained SCoPe models from Google Cloud Storage. Existing files are not replaced.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from astrodome import console
+from astrodome import console, outputs
 from astrodome.option_groups import option
 
+from . import documents
 from .options import Config, Json
 
 COLUMNS = (
@@ -16,6 +17,7 @@ COLUMNS = (
 )
 
 
+@outputs.declare(None)
 def init(
     path: Path = typer.Argument(
         Path("config.yaml"), help="File to write, or a folder in which config.yaml is written."
@@ -29,6 +31,7 @@ def init(
     console.note(f"Wrote {written}. To show its classes: scope classes --config {written}")
 
 
+@outputs.declare(list[documents.ClassDocument], reads_only=True)
 def classes(
     tags: list[str] | None = typer.Argument(
         None, metavar="[TAG]...", help="Tags of the classes to show (default: all classes)."

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from astrodome import console
+from astrodome import console, outputs
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .batches import finish_batch, request_rows, run_batch
 from .options import CatalogueName, DryRun, Jobs, Json, NewMarshalOptions, command
 
@@ -22,6 +23,7 @@ class LimitOptions(OptionGroup):
 
 
 @command
+@outputs.declare(documents.DisagreementsDocument)
 def disagreements(
     file: Path = option(..., "Training set, whose light curves (column 'ztf_id') are excluded."),
     id: int = option(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from astrodome import InvalidInputError, console
+from astrodome import InvalidInputError, console, outputs
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .options import FEATURES, ROWS, GroupIds, Jobs, Json, MarshalOptions, command
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class FeatureMergeOptions(OptionGroup, panel=FEATURES):
 
 
 @command
+@outputs.declare(documents.ClassificationsDocument)
 def download(
     file: str = option(
         "parse",

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astrodome import AstrodomeError, InvalidInputError, compute, console, sources
+from astrodome import AstrodomeError, InvalidInputError, compute, console, outputs, sources
 from astrodome.errors import reason
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .catalogues import QuadrantOptions
 from .options import FEATURES, LIGHT_CURVES, ROWS, SERVICES, Json, LightCurveFiles, command
 
@@ -175,6 +176,7 @@ class FeatureTable:
 
 
 @command
+@outputs.declare(documents.FeaturesDocument)
 def features(
     out: Path | None = option(
         None,

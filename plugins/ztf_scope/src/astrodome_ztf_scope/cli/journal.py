@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from astrodome import console
+from astrodome import console, outputs
 from astrodome.option_groups import option
 
+from . import documents
 from .options import Json, MarshalOptions, command
 
 COLUMNS = ("begun", "obj_id", "call", "state", "attempts", "request", "said")
 
 
 @command
+@outputs.declare(list[documents.JournalRow], reads_only=True)
 def journal(
     obj_id: str = option("", "Show only requests for this source."),
     state: str = option("", "Show only requests in this state: done, found, refused or begun."),

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from astrodome import console
+from astrodome import console, outputs
 from astrodome.files import check_extension
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .features import CLEANING, CleaningOptionGroup, SearchOptionGroup, feature_options
 from .options import LIGHT_CURVES, CatalogueName, Json, LightCurveFiles, command
 
@@ -55,6 +56,7 @@ class InspectionCleaning(CleaningOptionGroup, panel=CLEANING):
 
 
 @command
+@outputs.declare(documents.LightCurveDocument, reads_only=True, writes_with=("out",))
 def light_curve(
     source: str = typer.Argument(
         ...,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astrodome import compute, console, sources
+from astrodome import compute, console, outputs, sources
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .options import FEATURES, LIGHT_CURVES, SERVICES, Json, LightCurveFiles, command
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class ChunkOptions(OptionGroup, panel=CHUNKS):
 
 
 @command
+@outputs.declare(documents.RefinementDocument)
 def refine_periods(
     output: Path = option(..., "Parquet file to write.", dir_okay=False),
     jobs: int = option(0, "Number of threads. 0 means one thread per CPU.", min=0),

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from astrodome import InvalidInputError, console, sources
+from astrodome import InvalidInputError, console, outputs, sources
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .classifiers import ModelOptions
 from .features import (
     CleaningOptionGroup,
@@ -95,6 +96,7 @@ class PageOptions(OptionGroup, panel=RESULT):
 
 
 @command
+@outputs.declare(documents.ScopeRunDocument)
 def run(
     table: Path | None = typer.Argument(
         None,

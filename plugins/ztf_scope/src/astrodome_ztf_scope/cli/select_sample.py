@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from astrodome import InvalidInputError, console, errors
+from astrodome import InvalidInputError, console, errors, outputs
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .options import CLASSIFICATIONS, RESULT, ROWS, Config, Json, command
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ class SampleFileOptions(OptionGroup, panel=RESULT):
 
 
 @command
+@outputs.declare(documents.SampleDocument)
 def select_sample(
     data: list[Path] = typer.Argument(
         None, metavar="[FILE]...", help="Output files of scope predict, or of run-inference."

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import typer
-from astrodome import InvalidInputError, console
+from astrodome import InvalidInputError, console, outputs
 from astrodome.option_groups import expand, option
 
+from . import documents
 from .manual_syntax import ManualCommand
 from .options import DryRun, GroupIds, Json, MarshalOptions, NewMarshalOptions
 
@@ -18,6 +19,7 @@ app = typer.Typer(
 
 @app.command("post", cls=ManualCommand)
 @expand
+@outputs.declare(documents.PostedTaxonomyDocument)
 def post_taxonomy(
     taxonomy: str = option(
         "config", "YAML file in the tdtax format, or 'config' for the configured taxonomy."
@@ -52,6 +54,7 @@ def post_taxonomy(
 
 @app.command("show", cls=ManualCommand)
 @expand
+@outputs.declare(list[documents.TaxonomyRow] | documents.TaxonomyDocument, reads_only=True)
 def show_taxonomies(
     number: int | None = typer.Argument(
         None,

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astrodome import InvalidInputError, compute, console
+from astrodome import InvalidInputError, compute, console, outputs
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .options import FOURIER_CONVENTION, RESULT, Config, command
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ class TrainingResultOptions(OptionGroup, panel=RESULT):
 
 
 @command
+@outputs.declare(list[documents.TrainedRow | documents.FailedTrainingRow])
 def train(
     tag: list[str] | None = option(None, "Tag of a class to train. Can be repeated."),
     every: bool = option(False, "Train all configured classes.", "--all"),

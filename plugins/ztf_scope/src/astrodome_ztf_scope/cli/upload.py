@@ -7,9 +7,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astrodome import InvalidInputError, console
+from astrodome import InvalidInputError, console, outputs
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .batches import finish_batch, request_rows, run_batch
 from .options import (
     CLASSIFICATIONS,
@@ -149,6 +150,7 @@ class UploadResultOptions(OptionGroup, panel=RESULT):
 
 
 @command
+@outputs.declare(documents.UploadDocument)
 def upload(
     file: Path = option(
         ...,

@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from astrodome import InvalidInputError, console
+from astrodome import InvalidInputError, console, outputs
 from astrodome.option_groups import OptionGroup, option
 
+from . import documents
 from .options import LIGHT_CURVES, ROWS, SERVICES, Json, LightCurveFiles, command
 
 
@@ -52,6 +53,7 @@ class PageLightCurves(OptionGroup, panel=LIGHT_CURVES):
 
 
 @command
+@outputs.declare(documents.VettingDocument)
 def vet(
     file: Path = option(
         ...,
