@@ -19,7 +19,7 @@ from astrodome import (
     receipts,
     snapshot,
 )
-from astrodome.environments import PluginChange
+from astrodome.environments import PluginChange, Wanted
 
 RECEIPT = """
 [tool]
@@ -65,8 +65,8 @@ def uv_tool(prefix: Path, change: PluginChange, text: str = RECEIPT) -> list[str
 
 def test_short_names_of_distributions_are_known() -> None:
     short = {"goes": "astrodome-goes"}
-    assert environments.argument("goes", short) == ("astrodome-goes", "astrodome-goes")
-    assert environments.argument("Their_Plugin[x]>=1", short) == (
+    assert environments.wanted("goes", short) == Wanted("astrodome-goes", "astrodome-goes")
+    assert environments.wanted("Their_Plugin[x]>=1", short) == Wanted(
         "Their_Plugin[x]>=1",
         "their-plugin",
     )
@@ -81,22 +81,75 @@ def test_the_name_of_the_distribution_in_a_file_is_found(
     wheel.touch()
     (tmp_path / "wheels" / "project" / "pyproject.toml").write_text('[project]\nname = "A.B"\n')
     relative = "wheels/sdo_quote-1.0-py3-none-any.whl"
-    assert environments.argument(relative, {}) == (str(wheel), "sdo-quote")
-    assert environments.argument("./wheels/project", {})[1] == "a-b"
+    assert environments.wanted(relative, {}) == Wanted(str(wheel), "sdo-quote")
+    assert environments.wanted("./wheels/project", {}).name == "a-b"
     with pytest.raises(AstrodomeError, match=r"not found: wheels/x\.whl"):
-        environments.argument("wheels/x.whl", {})
+        environments.wanted("wheels/x.whl", {})
 
 
 def test_pip_is_used_where_it_is_installed(tmp_path: Path) -> None:
     limits = tmp_path / "constraints.txt"
-    (step,) = environments.steps(PluginChange("install", "x", "x", limits), tmp_path)
+    (step,) = environments.steps(PluginChange("install", (Wanted("x", "x"),), limits), tmp_path)
     assert step.command == [sys.executable, "-m", "pip", "install", "-c", str(limits), "x"]
-    (step,) = environments.steps(PluginChange("uninstall", "x", "x"), tmp_path)
+    (step,) = environments.steps(PluginChange("uninstall", (Wanted("x", "x"),)), tmp_path)
     assert step.command[-2:] == ["--yes", "x"]
 
 
+SEVERAL = (
+    Wanted("sdo-quote>=1", "sdo-quote"),
+    Wanted("/work/corona", "sdo-corona", editable=True),
+    Wanted("pluggy", "pluggy"),
+)
+"""Distributions of which only the last one is installed."""
+
+
+def test_several_distributions_are_installed_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = PluginChange("install", SEVERAL, tmp_path / "limits", upgrade=True)
+    names = ["sdo-quote>=1", "--editable", "/work/corona", "pluggy"]
+    limits = ["-c", str(tmp_path / "limits")]
+    (step,) = environments.steps(change, tmp_path)
+    assert step.command[1:] == ["-m", "pip", "install", "--upgrade", *limits, *names]
+
+    monkeypatch.setattr(environments, "find_spec", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    (step,) = environments.steps(change, tmp_path)
+    upgrades = [f"--upgrade-package={name}" for name in ("pluggy", "sdo-corona", "sdo-quote")]
+    python = ["--python", sys.executable]
+    assert step.command == ["/bin/uv", "pip", "install", *python, *upgrades, *limits, *names]
+
+
+def test_several_distributions_are_installed_with_uv_tool(prefix: Path) -> None:
+    line = uv_tool(prefix, PluginChange("install", SEVERAL, upgrade=True))
+    assert "--upgrade-package=sdo-quote" in line
+    assert line[-3:] == ["--with=sdo-quote>=1", "--with-editable=/work/corona", "--with=pluggy"]
+
+
+def test_several_distributions_are_injected_with_pipx(prefix: Path) -> None:
+    (prefix / "pipx_metadata.json").write_text('{"main_package": {"package": "astrodome"}}')
+    steps = environments.steps(PluginChange("install", SEVERAL), prefix)
+    assert [step.command[1:] for step in steps] == [
+        ["inject", "astrodome", "sdo-quote>=1"],
+        ["inject", "--force", "astrodome", "pluggy"],
+        ["inject", "--editable", "astrodome", "/work/corona"],
+    ]
+
+
+def test_an_editable_distribution_is_a_project_folder(tmp_path: Path) -> None:
+    (tmp_path / "corona").mkdir()
+    with pytest.raises(AstrodomeError, match=r"pyproject\.toml not found") as failed:
+        environments.editable(tmp_path / "corona")
+    assert failed.value.exit_code == 2
+    with pytest.raises(AstrodomeError, match="Project folder not found"):
+        environments.editable(tmp_path / "missing")
+    (tmp_path / "corona" / "pyproject.toml").write_text('[project]\nname = "SDO_Corona"\n')
+    found = environments.editable(tmp_path / "corona")
+    assert found == Wanted(str(tmp_path / "corona"), "sdo-corona", editable=True)
+
+
 def test_uv_tool_is_passed_everything_in_its_receipt(prefix: Path) -> None:
-    line = uv_tool(prefix, PluginChange("install", "sdo-new>=2", "sdo-new"))
+    line = uv_tool(prefix, PluginChange("install", (Wanted("sdo-new>=2", "sdo-new"),)))
     assert line[1:5] == ["tool", "install", "--config-file", str(prefix / "uv.toml")]
     assert line[5] == "astrodome[dask]>=0.1"
     assert line[6:15] == [
@@ -114,21 +167,21 @@ def test_uv_tool_is_passed_everything_in_its_receipt(prefix: Path) -> None:
     assert (prefix / "constraints.txt").read_text() == "typer<9\n"
     options = tomllib.loads(RECEIPT)["tool"]["options"]
     assert tomllib.loads((prefix / "uv.toml").read_text()) == options
-    environ = environments.steps(PluginChange("install", "x", "x"), prefix)[-1].environ
+    environ = environments.steps(PluginChange("install", (Wanted("x", "x"),)), prefix)[-1].environ
     assert environ == {"UV_TOOL_DIR": str(prefix.parent), "UV_TOOL_BIN_DIR": str(prefix / "bin")}
 
 
 def test_uv_tool_keeps_what_was_installed_without_it(prefix: Path) -> None:
     """The distributions of this environment are not in the receipt, so they are passed on."""
-    line = uv_tool(prefix, PluginChange("install", "sdo-new", "sdo-new"))
+    line = uv_tool(prefix, PluginChange("install", (Wanted("sdo-new", "sdo-new"),)))
     assert "--with=pytest-xdist" in line
     assert not any(part.startswith("--with=execnet") for part in line)  # pytest-xdist needs it
     assert any(part.startswith("--with-editable=") and "goes" in part for part in line)
 
 
 def test_only_the_uninstalled_distribution_is_removed_from_the_receipt(prefix: Path) -> None:
-    kept = uv_tool(prefix, PluginChange("install", "sdo-url", "sdo-url"))
-    left = uv_tool(prefix, PluginChange("uninstall", "sdo-url", "sdo-url"))
+    kept = uv_tool(prefix, PluginChange("install", (Wanted("sdo-url", "sdo-url"),)))
+    left = uv_tool(prefix, PluginChange("uninstall", (Wanted("sdo-url", "sdo-url"),)))
     assert [part for part in kept if "sdo-url" not in part] == left
 
 
@@ -138,19 +191,19 @@ def test_a_recorded_requirement_is_replaced_only_by_another_requirement(
     monkeypatch.setattr(receipts.Receipt, "unrecorded", lambda receipt: {})
     recorded = "--with=sdo-url @ https://example.org/sdo_url-1-py3-none-any.whl"
     for argument, option in (("Sdo_URL", recorded), ("sdo-url>=2", "--with=sdo-url>=2")):
-        line = uv_tool(prefix, PluginChange("install", argument, "sdo-url"))
+        line = uv_tool(prefix, PluginChange("install", (Wanted(argument, "sdo-url"),)))
         assert [part for part in line if "sdo-url" in part.lower()] == [option]
 
 
 def test_a_receipt_that_cannot_be_passed_on_is_an_error(prefix: Path) -> None:
-    change = PluginChange("install", "x", "x")
+    change = PluginChange("install", (Wanted("x", "x"),))
     odd = RECEIPT.replace('specifier = ">=1"', 'index = "https://example.org"')
     with pytest.raises(AstrodomeError, match="the key 'index' of numpy"):
         uv_tool(prefix, change, odd)
     with pytest.raises(AstrodomeError, match="the key 'future'"):
         uv_tool(prefix, change, RECEIPT.replace("python =", "future ="))
     with pytest.raises(AstrodomeError, match="application of the uv tool environment"):
-        uv_tool(prefix, PluginChange("uninstall", "astrodome", "astrodome"))
+        uv_tool(prefix, PluginChange("uninstall", (Wanted("astrodome", "astrodome"),)))
 
 
 def test_pipx_uninjects_only_injected_distributions(prefix: Path) -> None:
@@ -158,15 +211,19 @@ def test_pipx_uninjects_only_injected_distributions(prefix: Path) -> None:
         '{"main_package": {"package": "astrodome"}, "injected_packages": {"sdo-x": {}}}'
     )
     limits = prefix / "constraints.txt"
-    (step,) = environments.steps(PluginChange("install", "sdo-y", "sdo-y", limits), prefix)
+    (step,) = environments.steps(
+        PluginChange("install", (Wanted("sdo-y", "sdo-y"),), limits), prefix
+    )
     assert step.command[1:] == ["inject", "astrodome", "sdo-y"]
     assert step.environ == {"PIP_CONSTRAINT": str(limits), "UV_CONSTRAINT": str(limits)}
-    (step,) = environments.steps(PluginChange("uninstall", "sdo-x", "sdo-x"), prefix)
+    (step,) = environments.steps(PluginChange("uninstall", (Wanted("sdo-x", "sdo-x"),)), prefix)
     assert step.command[1:] == ["uninject", "--leave-deps", "astrodome", "sdo-x"]
-    (step,) = environments.steps(PluginChange("uninstall", "sdo-hand", "sdo-hand"), prefix)
+    (step,) = environments.steps(
+        PluginChange("uninstall", (Wanted("sdo-hand", "sdo-hand"),)), prefix
+    )
     assert step.command[1:4] == ["-m", "pip", "uninstall"]
     with pytest.raises(AstrodomeError, match="application of the pipx environment"):
-        environments.steps(PluginChange("uninstall", "astrodome", "astrodome"), prefix)
+        environments.steps(PluginChange("uninstall", (Wanted("astrodome", "astrodome"),)), prefix)
 
 
 def test_the_requirements_of_host_and_plugins_are_constraints() -> None:

@@ -27,6 +27,7 @@ def test_the_command_of_an_installed_plugin_can_be_run(observatory: Any) -> None
         "name": "mirror",
         "distribution": "obs-mirror",
         "version": "2.3",
+        "origin": "",
         "status": "active",
         "brings": ["mirror"],
         "error": "",

@@ -189,6 +189,32 @@ def test_a_plugin_is_installed_and_uninstalled_and_the_others_are_kept(
     assert "sdo-calm" not in site.recorded() and site.recorded() >= recorded
 
 
+def test_plugins_are_installed_together_in_editable_mode_and_upgraded(
+    site: Site, strangers: Path
+) -> None:
+    before, recorded = site.versions(), site.recorded()
+    project = site.folder / f"project-{site.kind}"
+    site.sdo("plugins", "new", "corona", "--output", project)
+    installed = site.sdo("plugins", "install", "sdo-calm==1.0", "-e", project)
+    assert "Installed: corona (astrodome-corona 0.1.0), calm (sdo-calm 1.0)." in installed.stderr
+    assert site.versions() == before | {"sdo-calm": "1.0", "astrodome-corona": "0.1.0"}
+    cli = project / "src" / "astrodome_corona" / "cli.py"
+    cli.write_text(cli.read_text("utf-8").replace("Compute statistics", "Edited"), "utf-8")
+    assert "Edited" in site.sdo("corona", "--help").stdout
+    assert site.sdo("plugins", "doctor").stderr == ""
+
+    build_project(strangers, "sdo-calm", PLUGIN.format(name="calm"), version="1.1")
+    kept = site.sdo("plugins", "install", "sdo-calm>=1")
+    assert site.versions()["sdo-calm"] in ("1.0", "1.1") and "Warning" not in kept.stderr
+    site.sdo("plugins", "install", "sdo-calm>=1", "--upgrade")
+    assert site.versions() == before | {"sdo-calm": "1.1", "astrodome-corona": "0.1.0"}
+    for name in ("calm", "corona"):
+        site.sdo("plugins", "uninstall", name)
+    assert site.versions() == before and site.recorded() >= recorded
+    for wheel in strangers.glob("sdo_calm-1.1*.whl"):
+        wheel.unlink()
+
+
 def test_a_plugin_that_would_break_something_is_not_installed(site: Site) -> None:
     before, recorded = site.versions(), site.recorded()
     assert before["sdo-lens"] == "2.0"

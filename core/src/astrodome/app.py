@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -42,9 +42,28 @@ def main(app: str, args: Sequence[str] | None = None, registered: Registry | Non
 
 def _main(app: str, args: Sequence[str] | None, registered: Registry | None) -> None:
     args = sys.argv[1:] if args is None else list(args)
-    registered = registered or plugins.load(app, activate=not _changes_plugins(args))
     settings.options = settings.Options()
     console.start(args)
+    values, words = _root_options(args)
+    folder = values.get("--plugin-dir", "")
+    if folder:
+        from . import plugin_folder
+
+        with plugin_folder.chosen(folder):
+            return _run(app, args, registered or _load(app, words))
+    return _run(app, args, registered or _load(app, words))
+
+
+def _load(app: str, words: Sequence[str]) -> Registry:
+    """Load the plugins. A subcommand of ``plugins`` that is in :data:`CHANGES` imports none."""
+    changes = words[:1] == ["plugins"] and words[1:2] and words[1] in CHANGES
+    try:
+        return plugins.load(app, activate=not changes)
+    except AstrodomeError as failure:
+        _fail(failure)
+
+
+def _run(app: str, args: Sequence[str], registered: Registry) -> None:
     completing = any(name.endswith("_COMPLETE") for name in os.environ)
     if not completing:
         _warn(registered)
@@ -61,15 +80,16 @@ def _main(app: str, args: Sequence[str] | None, registered: Registry | None) -> 
             _unexpected(app, registered, args, error)
 
 
-def _changes_plugins(args: Sequence[str]) -> bool:
-    """Return whether the arguments run a subcommand of ``plugins`` that is in :data:`CHANGES`."""
-    words = iter(args)
+def _root_options(args: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the values of the root options, and the words that follow them."""
+    values, words = {}, iter(args)
     for word in words:
-        if word in ("--home", "--config"):
-            next(words, None)
+        name, equals, value = word.partition("=")
+        if name in ("--home", "--config", "--plugin-dir"):
+            values[name] = value if equals else next(words, "")
         elif not word.startswith("-"):
-            return word == "plugins" and next(words, "") in CHANGES
-    return False
+            return values, [word, *words]
+    return values, []
 
 
 def _unexpected(app: str, registered: Registry, args: Sequence[str], error: BaseException) -> None:
@@ -119,7 +139,7 @@ def _flushed(code: Any) -> Any:
     return code
 
 
-def _fail(failure: AstrodomeError) -> None:
+def _fail(failure: AstrodomeError) -> NoReturn:
     if settings.options.debug:
         import traceback
 
@@ -279,6 +299,12 @@ def _options(
         None,
         "Configuration file. It takes precedence over the other configuration files.",
         dir_okay=False,
+    ),
+    plugin_dir: Path | None = option(
+        None,
+        "Folder with plugins that are not installed: Python files and packages.",
+        file_okay=False,
+        envvar="ASTRODOME_PLUGIN_DIR",
     ),
     verbose: bool = option(
         False, "Show warnings and log records from libraries on standard error.", "-v", "--verbose"

@@ -12,6 +12,7 @@ import typer
 
 from . import (
     console,
+    environments,
     installer,
     outputs,
     plugins,
@@ -54,7 +55,7 @@ def list_plugins(as_json: Json = False) -> None:
     """List the installed plugins and their states."""
     console.show(
         (_summary(plugin) for plugin in plugins.current().plugins),
-        columns=("name", "distribution", "version", "status", "brings", "error"),
+        columns=("name", "distribution", "version", "origin", "status", "brings", "error"),
         as_json=as_json,
     )
 
@@ -68,6 +69,7 @@ def _summary(plugin: Plugin) -> dict[str, Any]:
         "name": plugin.name,
         "distribution": plugin.distribution,
         "version": plugin.version,
+        "origin": plugin.origin,
         "status": plugin.status,
         "brings": brings,
         "error": plugin.error,
@@ -197,33 +199,52 @@ def _ask() -> tuple[bool, str, list[str], list[str], list[str]]:
 @plugin_app.command()
 @outputs.declare(None)
 def install(
-    name: Annotated[
-        str, typer.Argument(help="Name, short name or path of the distribution to install.")
-    ],
+    names: list[str] = typer.Argument(
+        None, help="Names, short names or paths of distributions.", metavar="NAME..."
+    ),
+    editable: list[Path] = option(
+        [],
+        "Project folder to install in editable mode, so that changes of its modules take effect "
+        "without reinstalling (repeatable).",
+        *("-e", "--editable"),
+        metavar="FOLDER",
+    ),
+    upgrade: bool = option(False, "Upgrade installed distributions.", "-U", "--upgrade"),
 ) -> None:
-    """Install a plugin with the installer that manages this environment (pip, uv or pipx).
+    """Install plugins with the installer that manages this environment (pip, uv or pipx).
 
     The requirements of astrodome and of the installed plugins remain satisfied. If the installation
     breaks the environment, the previous versions are restored.
     """
-    done = installer.install(name, suggestions.short_names())
+    wanted = [environments.wanted(name, suggestions.short_names()) for name in names or ()]
+    wanted += [environments.editable(folder) for folder in editable]
+    if not wanted:
+        raise InvalidInputError(
+            "No distribution specified.", "Specify a name, or a project folder with --editable."
+        )
+    done = installer.install(wanted, upgrade=upgrade)
     owners = installer.plugins_by_distribution()
-    new = [
-        f"{plugin} ({dist} {version})"
-        for dist, version in done.added.items()
-        for plugin in dict.fromkeys(owners.get(dist, ()))
-    ]
-    if new:
-        console.note(f"Installed: {', '.join(new)}.")
-    else:
-        console.warn(f"{name} contains no new plugin.")
+    for title, changed in (("Installed", False), ("Upgraded", True)):
+        found = [
+            f"{plugin} ({dist} {version})"
+            for dist, version in done.added.items()
+            if (dist in done.before) == changed
+            for plugin in dict.fromkeys(owners.get(dist, ()))
+        ]
+        if found:
+            console.note(f"{title}: {', '.join(found)}.")
+    for one in wanted:
+        if one.name and not owners.get(one.name):
+            console.warn(f"{one.name} contains no plugin.")
+    if not done.added:
+        console.note(f"Already installed: {', '.join(map(str, wanted))}.")
 
 
 @plugin_app.command()
 @outputs.declare(None)
 def uninstall(name: Name) -> None:
     """Uninstall the distribution of a plugin."""
-    plugin = _find(name)
+    plugin = _installed(name)
     what = f"{plugin.distribution} {plugin.version}"
     installer.uninstall(plugin.distribution)
     console.note(f"Uninstalled: {what}.")
@@ -233,18 +254,28 @@ def uninstall(name: Name) -> None:
 @outputs.declare(None)
 def enable(name: Name) -> None:
     """Enable a disabled plugin."""
-    console.note(installer.switch(_find(name), disabled=False))
+    console.note(installer.switch(_installed(name), disabled=False))
 
 
 @plugin_app.command()
 @outputs.declare(None)
 def disable(name: Name) -> None:
     """Disable a plugin without uninstalling it."""
-    console.note(installer.switch(_find(name), disabled=True))
+    console.note(installer.switch(_installed(name), disabled=True))
 
 
 def _find(name: str) -> Plugin:
     return installer.find(name, plugins.current().plugins)
+
+
+def _installed(name: str) -> Plugin:
+    plugin = _find(name)
+    if plugin.origin:
+        raise InvalidInputError(
+            f"The plugin {plugin.name} is not installed: it is the file {plugin.origin}.",
+            "Move the file to another folder, or start its name with _.",
+        )
+    return plugin
 
 
 @config_app.command()

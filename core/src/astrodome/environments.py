@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from . import distributions, receipts
 from .distributions import canonical_name
-from .errors import AstrodomeError, not_found
+from .errors import AstrodomeError, InvalidInputError, not_found
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,41 @@ class Step:
 
 
 @dataclass(frozen=True)
-class PluginChange:
-    """A request to install or uninstall a plugin.
+class Wanted:
+    """A distribution to install or uninstall.
 
     ``argument`` is passed to the installer. ``name`` is the name of the distribution, or an empty
-    string if it is unknown. ``constraints`` is the path of a file with constraints in pip format.
+    string if it is unknown. An ``editable`` project folder is used without copying its modules.
+    """
+
+    argument: str
+    name: str
+    editable: bool = False
+
+    def __str__(self) -> str:
+        return self.name or self.argument
+
+
+@dataclass(frozen=True)
+class PluginChange:
+    """A request to install or uninstall plugins.
+
+    ``constraints`` is the path of a file with constraints in pip format. With ``upgrade``, the
+    newest allowed versions are installed.
     """
 
     action: str
-    argument: str
-    name: str
+    wanted: tuple[Wanted, ...]
     constraints: Path | None = None
+    upgrade: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Known names of the distributions."""
+        return frozenset(one.name for one in self.wanted if one.name)
+
+    def __str__(self) -> str:
+        return f"{self.action} {', '.join(map(str, self.wanted))}"
 
 
 def steps(change: PluginChange, folder: Path) -> list[Step]:
@@ -72,15 +96,31 @@ def _plain(change: PluginChange) -> list[Step]:
         limits = []
     if find_spec("pip"):
         yes = ["--yes"] if change.action == "uninstall" else []
-        line = [sys.executable, "-m", "pip", change.action, *yes, *limits, change.argument]
-        return [Step(line)]
+        upgrade = ["--upgrade"] if change.upgrade else []
+        line = [sys.executable, "-m", "pip", change.action, *yes, *upgrade, *limits]
+        return [Step([*line, *_arguments(change)])]
     if uv := shutil.which("uv"):
-        where = ["--python", sys.executable]
-        return [Step([uv, "pip", change.action, *where, *limits, change.argument])]
+        line = [uv, "pip", change.action, "--python", sys.executable, *_upgrades(change), *limits]
+        return [Step([*line, *_arguments(change)])]
     raise AstrodomeError(
-        f"Cannot {change.action} {change.argument}: neither pip nor uv was found.",
+        f"Cannot {change}: neither pip nor uv was found.",
         f"Install pip into {sys.prefix} ({sys.executable} -m ensurepip), or install uv.",
     )
+
+
+def _arguments(change: PluginChange) -> list[str]:
+    """Return the arguments of ``pip install`` or ``uv pip install``."""
+    return [
+        part
+        for one in change.wanted
+        for part in (["--editable", one.argument] if one.editable else [one.argument])
+    ]
+
+
+def _upgrades(change: PluginChange) -> list[str]:
+    """Return the options of uv that upgrade the given distributions but not their requirements."""
+    names = sorted(change.names) if change.upgrade else []
+    return [f"--upgrade-package={name}" for name in names]
 
 
 def _pipx(change: PluginChange, prefix: Path) -> list[Step]:
@@ -88,23 +128,37 @@ def _pipx(change: PluginChange, prefix: Path) -> list[Step]:
     injected = {canonical_name(name) for name in about.get("injected_packages") or {}}
     main = canonical_name(str((about.get("main_package") or {}).get("package") or ""))
     if change.action == "uninstall":
-        if change.name == main:
-            raise AstrodomeError(
-                f"Cannot uninstall {change.name}: it is the main application of the pipx "
-                f"environment {prefix.name}.",
-                f"Uninstall the whole environment: pipx uninstall {prefix.name}",
-            )
-        if change.name not in injected:  # pipx did not install the distribution.
+        if main in change.names:
+            raise _main_application(main, "pipx", prefix, f"pipx uninstall {prefix.name}")
+        if not change.names <= injected:  # pipx did not install the distribution.
             return _plain(change)
     environ = {"PIPX_HOME": str(prefix.parent.parent)} if prefix.parent.name == "venvs" else {}
     pipx = _program("pipx", change)
     if change.action == "uninstall":
-        line = [pipx, "uninject", "--leave-deps", prefix.name, change.name]
+        line = [pipx, "uninject", "--leave-deps", prefix.name, *sorted(change.names)]
         return [Step(line, environ)]
     if change.constraints:  # With --pip-args, pipx would record the temporary file.
         environ |= dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), str(change.constraints))
-    force = ["--force"] if change.name in distributions.installed() else []
-    return [Step([pipx, "inject", *force, prefix.name, change.argument], environ)]
+    found, present = [], distributions.installed()
+    for editable in (False, True):
+        for installed in (False, True):  # --force also installs the newest version.
+            arguments = [
+                one.argument
+                for one in change.wanted
+                if (one.editable, one.name in present) == (editable, installed)
+            ]
+            options = ["--force"] * installed + ["--editable"] * editable
+            if arguments:
+                found.append(Step([pipx, "inject", *options, prefix.name, *arguments], environ))
+    return found
+
+
+def _main_application(name: str, tool: str, prefix: Path, command: str) -> AstrodomeError:
+    return AstrodomeError(
+        f"Cannot uninstall {name}: it is the main application of the {tool} environment "
+        f"{prefix.name}.",
+        f"Uninstall the whole environment: {command}",
+    )
 
 
 def _uv_tool(change: PluginChange, prefix: Path, folder: Path) -> list[Step]:
@@ -116,61 +170,78 @@ def _uv_tool(change: PluginChange, prefix: Path, folder: Path) -> list[Step]:
     """
     uv = _program("uv", change)
     receipt = receipts.read(prefix / receipts.FILE)
-    if change.action == "uninstall" and change.name == receipt.main:
-        raise AstrodomeError(
-            f"Cannot uninstall {change.name}: it is the main application of the uv tool "
-            f"environment {prefix.name}.",
-            f"Uninstall the whole environment: uv tool uninstall {prefix.name}",
-        )
+    if change.action == "uninstall" and receipt.main in change.names:
+        command = f"uv tool uninstall {prefix.name}"
+        raise _main_application(receipt.main, "uv tool", prefix, command)
     options = receipt.write_options(folder)
-    known = change.name in {canonical_name(entry["name"]) for entry in receipt.requirements}
-    repeated = (
-        change.action == "install" and known and canonical_name(change.argument) == change.name
-    )
-    without = "" if repeated else change.name
+    known = {canonical_name(entry["name"]) for entry in receipt.requirements}
+    new = tuple(one for one in change.wanted if not _repeats(one, known, change))
     found = []
     if change.action == "install":
         where = ["--python", sys.executable]
         limits = ["-c", str(change.constraints)] if change.constraints else []
-        dry = [uv, "pip", "install", "--dry-run", *where, *options, *limits, change.argument]
-        found.append(Step(dry))
-    line = [uv, "tool", "install", *options, *receipt.arguments(folder, without)]
+        dry = [uv, "pip", "install", "--dry-run", *where, *options, *_upgrades(change), *limits]
+        found.append(Step([*dry, *_arguments(change)]))
+    replaced = {one.name for one in new}
+    line = [uv, "tool", "install", *options, *_upgrades(change)]
+    line += receipt.arguments(folder, replaced)
     for name, dist in receipt.unrecorded().items():
-        if name != change.name:
+        if name not in change.names:
             line += receipts.as_installed(name, dist)
-    if change.action == "install" and not repeated:
-        line.append(f"--with={change.argument}")
+    if change.action == "install":
+        line += [
+            f"--with-editable={one.argument}" if one.editable else f"--with={one.argument}"
+            for one in new
+        ]
     return [*found, Step(line, receipt.environ(prefix))]
+
+
+def _repeats(one: Wanted, known: Collection[str], change: PluginChange) -> bool:
+    """Return whether a distribution to install is a recorded requirement without other details."""
+    repeated = one.name in known and canonical_name(one.argument) == one.name
+    return change.action == "install" and repeated and not one.editable
 
 
 def _program(name: str, change: PluginChange) -> str:
     if program := shutil.which(name):
         return program
     raise AstrodomeError(
-        f"Cannot {change.action} {change.argument}: {name}, the installer of the environment "
-        f"{sys.prefix}, was not found.",
+        f"Cannot {change}: {name}, the installer of the environment {sys.prefix}, was not found.",
         f"Add the folder that contains {name} to PATH.",
     )
 
 
-def argument(typed: str, short: dict[str, str]) -> tuple[str, str]:
-    """Return the argument for the installer, and the name of the distribution.
+def wanted(typed: str, short: dict[str, str]) -> Wanted:
+    """Return a distribution to install from its name, its short name, a path or a URL.
 
     The path of a file or folder is made absolute. A short name is replaced with the name of the
-    distribution. The returned name is an empty string if it is unknown before the installation.
+    distribution. The name of the distribution is an empty string if it is unknown.
     """
     path = Path(typed).expanduser()
     looks_like_path = "/" in typed.partition("@")[0] or typed.startswith((".", "~"))
     if path.suffix == ".whl" or typed.endswith((".tar.gz", ".zip")) or looks_like_path:
         if "://" in typed:
-            return typed, _name_in_file(Path(typed.partition("#")[0]))
+            return Wanted(typed, _name_in_file(Path(typed.partition("#")[0])))
         if not path.exists():
             raise not_found(typed, kind="File or folder", exit_code=2)
         path = path.resolve()
-        return str(path), _name_in_file(path)
+        return Wanted(str(path), _name_in_file(path))
     typed = short.get(canonical_name(typed), typed)
-    wanted = distributions.requirement(typed)
-    return typed, wanted.name if wanted else ""
+    requirement = distributions.requirement(typed)
+    return Wanted(typed, requirement.name if requirement else "")
+
+
+def editable(path: Path) -> Wanted:
+    """Return the project folder to install in editable mode."""
+    folder = path.expanduser().resolve()
+    if not folder.is_dir():
+        raise not_found(path, kind="Project folder", exit_code=2)
+    if not any((folder / name).is_file() for name in ("pyproject.toml", "setup.py")):
+        raise InvalidInputError(
+            f"The folder {path} contains no Python project: pyproject.toml not found.",
+            "Specify the folder that contains pyproject.toml.",
+        )
+    return Wanted(str(folder), _name_in_file(folder), editable=True)
 
 
 def _name_in_file(path: Path) -> str:

@@ -40,7 +40,8 @@ def _key(plugin: dict[str, str]) -> tuple[str, str, str]:
 
 def check() -> Health:
     """Start every app of this environment in a new process, and load its plugins."""
-    environ = {key: value for key, value in os.environ.items() if key != "ASTRODOME_PLUGINS"}
+    ignored = ("ASTRODOME_PLUGINS", "ASTRODOME_PLUGIN_DIR")
+    environ = {key: value for key, value in os.environ.items() if key not in ignored}
     code = "from astrodome.startup_check import report; report()"
     try:
         ran = subprocess.run(

@@ -6,7 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import invalidate_caches
@@ -15,16 +15,20 @@ from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar
 
 from . import distributions, environments, health, state
-from .environments import PluginChange
+from .environments import PluginChange, Wanted
 from .errors import AstrodomeError, from_os_error
 from .snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class InstallResult:
-    """The versions of the added distributions, and the state of the environment afterwards."""
+    """The versions of the added and changed distributions, and the state of the environment.
+
+    ``before`` contains the previous versions of the changed distributions.
+    """
 
     added: dict[str, str] = field(default_factory=dict)
+    before: dict[str, str] = field(default_factory=dict)
     health: health.Health = field(default_factory=health.Health)
 
 
@@ -60,25 +64,24 @@ def switch(plugin: InstalledPlugin, *, disabled: bool) -> str:
     return f"{plugin.name} is {'disabled' if disabled else 'enabled'}."
 
 
-def install(typed: str, short: dict[str, str]) -> InstallResult:
-    """Install a distribution. If this fails, restore the environment and raise AstrodomeError."""
-    argument, name = environments.argument(typed, short)
+def install(wanted: Iterable[Wanted], *, upgrade: bool = False) -> InstallResult:
+    """Install distributions. If this fails, restore the environment and raise AstrodomeError."""
     with TemporaryDirectory(prefix="astrodome-") as folder:
         limits = Path(folder) / "constraints.txt"
         limits.write_text("\n".join(distributions.constraints()) + "\n", "utf-8")
-        return _change(PluginChange("install", argument, name, limits), Path(folder))
+        return _change(PluginChange("install", tuple(wanted), limits, upgrade), Path(folder))
 
 
 def uninstall(name: str) -> InstallResult:
     """Uninstall a distribution. If this fails, restore the environment and raise AstrodomeError."""
     name = distributions.canonical_name(name)
     with TemporaryDirectory(prefix="astrodome-") as folder:
-        return _change(PluginChange("uninstall", name, name), Path(folder))
+        return _change(PluginChange("uninstall", (Wanted(name, name),)), Path(folder))
 
 
 def _change(change: PluginChange, folder: Path) -> InstallResult:
     """Run the installer, check the result in a new process, and roll back a change that fails."""
-    gone = {change.name} if change.action == "uninstall" else set()
+    gone = change.names if change.action == "uninstall" else frozenset()
     with _alone():
         before = health.check()
         steps = environments.steps(change, folder)
@@ -89,14 +92,9 @@ def _change(change: PluginChange, folder: Path) -> InstallResult:
             invalidate_caches()
             after = health.check()
             broken = health.faults(before, after, gone) if not before.error else []
-            if gone & set(distributions.installed()):
-                broken.append(_still_there(change.name))
+            broken += map(_still_there, sorted(gone & set(distributions.installed())))
             if broken:
-                raise AstrodomeError(
-                    f"Cannot {change.action} {change.name or change.argument}: "
-                    + "; ".join(broken)
-                    + "."
-                )
+                raise AstrodomeError(f"Cannot {change}: {'; '.join(broken)}.")
         except BaseException as error:
             undone = _restore(saved, before)
             if isinstance(error, AstrodomeError):
@@ -107,8 +105,12 @@ def _change(change: PluginChange, folder: Path) -> InstallResult:
         finally:
             saved.discard()
         state.prune(plugins_by_distribution())
-        now = distributions.versions()
-        return InstallResult({n: now[n] for n in sorted(set(now) - set(saved.versions))}, after)
+        editable = {one.name for one in change.wanted if one.editable}
+        old, now = saved.versions, distributions.versions()
+        added = {n: now[n] for n in sorted(now) if now[n] != old.get(n) or n in editable}
+        return InstallResult(
+            added, {n: old[n] for n in added if n in old and n not in editable}, after
+        )
 
 
 def _still_there(name: str) -> str:
@@ -139,8 +141,7 @@ def _run(step: environments.Step, change: PluginChange) -> None:
         raise AstrodomeError(f"Cannot run {step.command[0]}: {error.strerror}.") from error
     if code:
         raise AstrodomeError(
-            f"Cannot {change.action} {change.name or change.argument}: "
-            f"{' '.join(step.command)} failed with exit code {code}.",
+            f"Cannot {change}: {' '.join(step.command)} failed with exit code {code}.",
             "See the output of the installer above.",
         )
 

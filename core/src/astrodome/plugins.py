@@ -26,6 +26,7 @@ from .registry import Plugin, Registry
 from .specs import AnySpec, dashed
 
 GROUP = distributions.GROUP
+NOT_CHOSEN = "ASTRODOME_PLUGINS does not contain it"
 HOOKS: dict[str, type[AnySpec]] = {
     "register_commands": CommandSpec,
     "register_sources": SourceSpec,
@@ -53,10 +54,10 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
             why = reports.incompatible(owner, f"{owner} uses an unavailable name ({error})")
             raise AstrodomeError(f"Cannot load {target}: {why}.") from error
         if isinstance(error, ImportError):
-            required = f"{owner}[{extra}]" if extra else owner
+            required = f": pip install '{owner}[{extra}]'" if extra else f": pip install '{owner}'"
             raise AstrodomeError(
                 f"Cannot load {target}, which {owner} registers: {error}.",
-                f"Install the missing library: pip install '{required}'",
+                f"Install the missing library{'.' if plugin and plugin.origin else required}",
             ) from error
         if error.name != name or not isinstance(error.obj, ModuleType):
             raise  # The error occurred inside the module.
@@ -87,16 +88,34 @@ def load(app: str, found: Iterable[EntryPoint] | None = None, *, activate: bool 
         plugin = Plugin(entry.name, app, entry)
         registry.plugins.append(plugin)
         if names is not None and dashed(entry.name) not in names:
-            plugin.status, plugin.error = "disabled", "ASTRODOME_PLUGINS does not contain it"
+            plugin.status, plugin.error = "disabled", NOT_CHOSEN
         elif state.is_disabled(disabled, entry.name, partial(getattr, plugin, "distribution")):
             plugin.status = "disabled"
         elif not activate:
             plugin.status = "not loaded"
         else:
-            started = time.perf_counter()
             _activate(plugin, entry.load)
-            plugin.seconds = time.perf_counter() - started
+    if found is None and os.environ.get("ASTRODOME_PLUGIN_DIR"):
+        registry.plugins += _in_folder(app, names, activate)
     return registry
+
+
+def _in_folder(app: str, names: set[str] | None, activate: bool) -> Iterator[Plugin]:
+    """Load the plugins in the plugin folder. Their errors name the file."""
+    from . import plugin_folder
+
+    for file in plugin_folder.find():
+        entry = EntryPoint(file.name, file.module, GROUP + app)
+        plugin = Plugin(file.name, app, entry, origin=str(file.path))
+        if names is not None and dashed(file.name) not in names:
+            plugin.status, plugin.error = "disabled", NOT_CHOSEN
+        elif not activate:
+            plugin.status = "not loaded"
+        else:
+            _activate(plugin, file.load)
+            if plugin.error:
+                plugin.error = f"{file.path}: {plugin.error}"
+        yield plugin
 
 
 def of(app: str, **modules: Any) -> Registry:
@@ -112,6 +131,7 @@ def of(app: str, **modules: Any) -> Registry:
 def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
     """Import a plugin and call its hooks. An exception is stored in the plugin and not raised."""
     isolated = Isolated()
+    started = time.perf_counter()
     try:
         with isolated:
             module = get_module()
@@ -138,6 +158,7 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
                 plugin.owner, f"it uses an unavailable name ({error})"
             )
     finally:
+        plugin.seconds = time.perf_counter() - started
         plugin.faults += isolated.faults
         if plugin.faults and plugin.status == "active":
             plugin.error = "; ".join(plugin.faults)

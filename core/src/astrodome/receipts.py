@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution
 from pathlib import Path
@@ -69,11 +69,11 @@ class Receipt:
         """Scripts that uv installed for this environment."""
         return list(self.tool.get("entrypoints", ()))
 
-    def arguments(self, folder: Path, without: str) -> list[str]:
+    def arguments(self, folder: Path, without: Collection[str]) -> list[str]:
         """Return the ``uv tool install`` arguments that recreate the environment.
 
-        ``without`` is the normalized name of a distribution to omit, or an empty string. Lists such
-        as constraints and overrides are written to files in ``folder``.
+        ``without`` are the normalized names of distributions to omit. Lists such as constraints and
+        overrides are written to files in ``folder``.
         """
         first, *rest = self.requirements
         if "editable" in first:
@@ -81,7 +81,7 @@ class Receipt:
         else:
             found = [specifier(first)]
         for entry in rest:
-            if canonical_name(entry["name"]) != without:
+            if canonical_name(entry["name"]) not in without:
                 found.append(
                     f"--with-editable={_place(entry)}{_extras(entry)}"
                     if "editable" in entry
@@ -97,7 +97,7 @@ class Receipt:
                 found.append(f"{option}={file}")
         owners = {canonical_name(str(e.get("from") or self.main)) for e in self.entry_points}
         found += [
-            f"--with-executables-from={owner}" for owner in sorted(owners - {self.main, without})
+            f"--with-executables-from={owner}" for owner in sorted(owners - {self.main, *without})
         ]
         return found
 

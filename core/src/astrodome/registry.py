@@ -38,6 +38,8 @@ class Plugin:
     """Descriptions of changes that the plugin made to the process and that the host reverted."""
     seconds: float = 0.0
     specs: tuple[AnySpec, ...] = ()
+    origin: str = ""
+    """Path of a plugin without a distribution, which was found in the plugin folder."""
 
     def registered(self, spec_class: type[Spec]) -> tuple[Spec, ...]:
         """Return the registered specs that are instances of ``spec_class``."""
@@ -57,8 +59,8 @@ class Plugin:
 
     @property
     def owner(self) -> str:
-        """Name of the distribution, or of the plugin if it has no distribution."""
-        return self.distribution or self.name
+        """Name of the distribution; otherwise the path of the file, or the name of the plugin."""
+        return self.distribution or self.origin or self.name
 
     @property
     def state(self) -> str:
