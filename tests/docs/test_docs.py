@@ -87,8 +87,9 @@ def command_lines() -> list[str]:
 @pytest.mark.parametrize("line", command_lines())
 def test_every_command_in_the_guides_is_valid(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(TEMPLATE))
+    monkeypatch.syspath_prepend(str(ROOT / "examples/one_file_plugin"))
     app, *args = shlex.split(line)
-    shown = run(app, *args, "--help", plugin=(*PLUGINS[app], "astrodome_template.plugin"))
+    shown = run(app, *args, "--help", plugin=(*PLUGINS[app], "astrodome_template.plugin", "moon"))
     assert shown.code == 0 and shown.out.startswith(f"Usage: {app} "), shown.err
 
 

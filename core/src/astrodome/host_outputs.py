@@ -13,6 +13,7 @@ class PluginRow(TypedDict):
     name: str
     distribution: str
     version: str
+    origin: str
     status: str
     brings: list[str]
     error: str
