@@ -22,6 +22,7 @@ from .readme import number
 
 SUBJECTS = {
     "startup": "startup",
+    "plugins": "plugin_startup",
     "resize": "pictures",
     "patch": "pictures",
     "download": "download",

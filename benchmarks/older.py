@@ -1,11 +1,11 @@
-"""Create environments that contain sdo-cli and SCoPe (``scope-ml``).
+"""Create environments that contain sdo-cli, SCoPe (``scope-ml``) and llm.
 
-    python -m benchmarks.older [sdo] [scope]
+    python -m benchmarks.older [sdo] [scope] [llm]
 
 This command creates the environments in advance. Otherwise, a benchmark creates the environment
 that it requires. The environments require about 2 and 4 GB in ``.venvs/older-sdo`` and
-``.venvs/older-scope``. The environment variables ``ASTRODOME_OLDER_SDO`` and
-``ASTRODOME_OLDER_SCOPE`` specify other folders.
+``.venvs/older-scope``, that for llm 0.1 GB. The environment variables ``ASTRODOME_OLDER_SDO``,
+``ASTRODOME_OLDER_SCOPE`` and ``ASTRODOME_OLDER_LLM`` specify other folders.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BARE = {"sdo": ("sdo-cli==0.0.21", "torchvision==0.15.2"), "scope": ()}
+BARE = {"sdo": ("sdo-cli==0.0.21", "torchvision==0.15.2"), "scope": (), "llm": ()}
 """Distributions that are installed without their requirements, because these conflict."""
 READY = "astrodome-benchmark-pins.txt"
 
 
 def folder(tool: str) -> Path:
-    """Return the path of the environment for ``sdo`` or ``scope``. The folder may not exist."""
+    """Return the path of the environment for a tool. The folder may not exist."""
     default = HERE.parent / ".venvs" / f"older-{tool}"
     return Path(os.environ.get(f"ASTRODOME_OLDER_{tool.upper()}", default)).absolute()
 
