@@ -130,14 +130,14 @@ def test_the_python_of_the_user_guide_runs(
 
 def test_every_hook_is_in_the_plugin_guide_with_its_signature() -> None:
     hooks = [f for f in vars(hookspecs).values() if hasattr(f, "astrodome_spec")]
-    assert len(hooks) == 5
+    assert len(hooks) == len(plugins.HOOKS) == 6
     for hook in hooks:
         signature = str(inspect.signature(hook)).replace("'", "")
         assert f"`{hook.__name__}{signature}`" in text("plugins.md")
 
 
 @pytest.mark.parametrize(
-    "spec", ["CommandSpec", "SourceSpec", "ModelSpec", "KindSpec", "CheckSpec"]
+    "spec", ["CommandSpec", "SourceSpec", "ModelSpec", "ViewSpec", "KindSpec", "CheckSpec"]
 )
 def test_every_field_of_a_spec_is_in_the_plugin_guide(spec: str) -> None:
     about = section(text("plugins.md"), f"### {spec}")
@@ -162,7 +162,9 @@ def test_every_name_of_the_public_interface_exists() -> None:
             assert hasattr(getattr(astrodome, module), name), f"astrodome.{module}.{name}"
 
 
-@pytest.mark.parametrize(("role", "heading"), [("source", "## Sources"), ("model", "## Models")])
+@pytest.mark.parametrize(
+    ("role", "heading"), [("source", "## Sources"), ("model", "## Models"), ("view", "## Views")]
+)
 def test_every_kind_and_task_is_in_the_plugin_guide_with_its_methods(
     role: str, heading: str
 ) -> None:

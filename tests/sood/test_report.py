@@ -6,11 +6,19 @@ import base64
 import io
 import re
 import shutil
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
-from astrodome.testing import Result
+from astrodome import plugins
+from astrodome.errors import InputWarning
+from astrodome.testing import Result, run
+from astrodome_sood import plugin, write_report
+from astropy.table import Table
 from PIL import Image
 
 
@@ -83,3 +91,86 @@ def test_a_folder_without_a_run_is_an_error(sood: Callable[..., Result], tmp_pat
     assert empty.code == 1 and "contains neither a run nor predictions" in empty.err
     gone = sood("report", tmp_path / "none")
     assert gone.code == 1 and "Run folder not found" in gone.err
+
+
+def test_exporters_write_the_predictions_as_tables(
+    scored: Path, sood: Callable[..., Result], tmp_path: Path
+):
+    vot = tmp_path / "tables" / "p.vot"
+    options = ("--export", "csv", "--export", "ecsv", "--export", f"votable={vot}")
+    written = sood("report", scored, *options, "--json").succeeded().json
+    assert written == {
+        "report": str(scored / "report.html"),
+        "exports": [str(scored / "report.csv"), str(scored / "report.ecsv"), str(vot)],
+    }
+    table = pd.read_csv(scored / "report.csv")
+    assert len(table) == 48 and list(table["rank"]) == list(range(1, 49))
+    assert table["score"].is_monotonic_decreasing
+    ecsv, votable = Table.read(scored / "report.ecsv"), Table.read(vot)
+    for found in (ecsv, votable):
+        assert found["wavelength"].unit == "Angstrom" and found["wavelength"].dtype == "int64"
+        assert list(found["path"]) == list(table["path"])
+        assert np.allclose(found["score"], table["score"], rtol=0, atol=0)
+
+
+def test_an_unknown_exporter_is_an_error_before_a_file_is_written(
+    trained: Path, sood: Callable[..., Result], tmp_path: Path
+):
+    page = tmp_path / "page.html"
+    ran = sood("report", trained, "--out", page, "--export", "votabel")
+    assert ran.code == 2 and "Exporter not found: 'votabel'" in ran.err
+    assert "Did you mean 'votable'?" in ran.err and not page.exists()
+
+
+def test_an_export_without_predictions_fails_and_the_page_is_written(
+    trained: Path, sood: Callable[..., Result], tmp_path: Path
+):
+    shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("predictions"))
+    ran = sood("report", tmp_path / "run", "--export", "csv", "--json")
+    assert ran.code == 1 and "csv (astrodome_sood)" in ran.err
+    (failed,) = ran.json["failed"]
+    assert "No predictions found" in failed["reason"]
+    assert "Predictions" not in Path(ran.json["report"]).read_text()
+
+
+THIRD_PARTY = """
+from astrodome import ViewSpec, hookimpl
+from astrodome.views import Section
+
+class Brightest:
+    def section(self, report):
+        table = report.table()
+        model = report.record["model"]
+        return Section("Flagged <images>", f"<p>{len(table)} images of {model}</p>")
+
+class Failing:
+    def section(self, report):
+        raise RuntimeError("no ephemeris")
+
+@hookimpl
+def register_views():
+    yield ViewSpec("sood-report", "brightest", "alien_views:Brightest", "Bright images.")
+    yield ViewSpec("sood-report", "failing", "alien_views:Failing", "Fails.")
+"""
+
+
+def test_a_section_of_another_plugin_is_on_the_page_and_a_failing_one_is_named(
+    scored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "alien_views.py").write_text(THIRD_PARTY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "alien_views", raising=False)
+    both = ("alien_views", "astrodome_sood.plugin")
+    ran = run("sdo", "sood", "report", scored, plugin=both)
+    assert ran.code == 1 and "failed  failing (alien_views): RuntimeError: no ephemeris" in ran.err
+    page = (scored / "report.html").read_text()
+    assert re.findall("<h2>(.*)</h2>", page) == [
+        "Training",
+        "Predictions",
+        "Flagged &lt;images&gt;",
+        "Settings and versions",
+    ]
+    assert "<p>48 images of ce_vae</p>" in page
+    modules = {"alien": import_module("alien_views"), "sood": plugin}
+    with plugins.using(plugins.of("sdo", **modules)), pytest.warns(InputWarning, match="failing"):
+        assert write_report(scored) == scored / "report.html"

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 from .errors import AstrodomeError, InvalidInputError
 
 if TYPE_CHECKING:
-    from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
+    from .hookspecs import (
+        CheckSpec,
+        CommandSpec,
+        KindSpec,
+        ModelSpec,
+        SourceSpec,
+        ViewSpec,
+        hookimpl,
+    )
 
 __version__ = "0.1.0"
 API_VERSION = (2, 0)
@@ -28,6 +36,7 @@ __all__ = [
     "KindSpec",
     "ModelSpec",
     "SourceSpec",
+    "ViewSpec",
     "arrow",
     "checks",
     "compute",
@@ -47,6 +56,7 @@ __all__ = [
     "temporary",
     "testing",
     "times",
+    "views",
 ]
 
 

@@ -25,7 +25,7 @@ from . import (
     suggestions,
 )
 from .errors import InvalidInputError
-from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .host_outputs import (
     FindingRow,
     NewPluginDocument,
@@ -64,6 +64,7 @@ def _summary(plugin: Plugin) -> dict[str, Any]:
     brings = [spec.name for spec in plugin.registered(CommandSpec) if not spec.hidden]
     brings += [spec.name for spec in plugin.registered(ModelSpec)]
     brings += [f"{spec.kind}:{spec.name}" for spec in plugin.registered(SourceSpec)]
+    brings += [f"{spec.subject}:{spec.name}" for spec in plugin.registered(ViewSpec)]
     brings += [f"{spec.role} kind {spec.name}" for spec in plugin.registered(KindSpec)]
     return {
         "name": plugin.name,

@@ -66,13 +66,41 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class KindSpec:
-    """A kind of data source or a model task, declared by the plugin that defines it.
+class ViewSpec:
+    """A view of a ``subject``: a section of an HTML report, or an exporter that writes a file.
 
-    ``protocol`` is the import string of a class. Registered sources and models must have its
+    ``target`` is the import string of a class that can be called without arguments. If ``role`` is
+    ``section``, its method ``section(content)`` returns an :class:`astrodome.views.Section`, or
+    None to omit the section. If ``role`` is ``exporter``, its method ``export(content, path)``
+    writes a file. The protocol of the subject describes ``content``. ``extension`` is the extension
+    of the file, without a leading dot. ``extra`` is the name of the extra (optional dependencies)
+    that the target requires.
+    """
+
+    subject: str
+    name: str
+    target: str
+    summary: str
+    role: Literal["section", "exporter"] = "section"
+    extension: str = ""
+    extra: str = ""
+
+    @property
+    def verbs(self) -> tuple[str, ...]:
+        """Name of the method that the role requires."""
+        return ("export",) if self.role == "exporter" else ("section",)
+
+
+@dataclass(frozen=True, slots=True)
+class KindSpec:
+    """A kind of data source, a model task or a subject of views.
+
+    It is declared by the plugin that defines it. ``role`` is ``source``, ``model`` or ``view``.
+    ``protocol`` is the import string of a class. Registered sources, models and views must have its
     public methods. A model needs the methods in ``optional`` only if they are also in its
-    ``verbs``. ``contract`` is the import string of a function for additional checks, which is
-    called with the spec and the class of a source or model, and returns problem descriptions.
+    ``verbs``, and a view only if its role requires them. ``contract`` is the import string of a
+    function for additional checks, which is called with the spec and the class of a source, model
+    or view, and returns problem descriptions.
     ``option`` is the name of the option with which commands choose a source; the default is
     ``--NAME-source``. ``settings`` maps section names to pydantic models, for settings that are
     shared by all sources or models of the kind. ``template`` is a folder with a template for
@@ -82,7 +110,7 @@ class KindSpec:
     name: str
     protocol: str
     summary: str
-    role: Literal["source", "model"] = "source"
+    role: Literal["source", "model", "view"] = "source"
     contract: str = ""
     option: str = ""
     optional: tuple[str, ...] = ()
@@ -135,8 +163,18 @@ def register_models() -> Iterable[ModelSpec]:  # type: ignore[empty-body]
 
 
 @hookspec
+def register_views() -> Iterable[ViewSpec]:  # type: ignore[empty-body]
+    """Return the views of the plugin: sections of reports, and exporters.
+
+    >>> @hookimpl
+    ... def register_views():
+    ...     yield ViewSpec("craters", "depths", "astrodome_moon.views:Depths", summary="Depths")
+    """
+
+
+@hookspec
 def register_kinds() -> Iterable[KindSpec]:  # type: ignore[empty-body]
-    """Return the kinds of data sources and the model tasks that the plugin defines.
+    """Return the kinds of data sources, model tasks and subjects of views that the plugin defines.
 
     >>> @hookimpl
     ... def register_kinds():

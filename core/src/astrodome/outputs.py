@@ -63,6 +63,14 @@ class OutcomeDocument(TypedDict):
     failed: list[Failure]
 
 
+class ReportDocument(TypedDict):
+    """A report, the files that exporters wrote, and the views that failed."""
+
+    report: str
+    exports: NotRequired[list[str]]
+    failed: NotRequired[list[Failure]]
+
+
 class ErrorContent(TypedDict):
     """Code, message and hint of an error. The codes are listed in the user guide."""
 

@@ -20,7 +20,7 @@ import pluggy
 
 from . import API_VERSION, distributions, hookspecs, reports, specs, state
 from .errors import AstrodomeError, reason
-from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .isolation import Isolated
 from .registry import Plugin, Registry
 from .specs import AnySpec, dashed
@@ -31,6 +31,7 @@ HOOKS: dict[str, type[AnySpec]] = {
     "register_commands": CommandSpec,
     "register_sources": SourceSpec,
     "register_models": ModelSpec,
+    "register_views": ViewSpec,
     "register_kinds": KindSpec,
     "register_checks": CheckSpec,
 }

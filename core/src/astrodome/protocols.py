@@ -8,30 +8,42 @@ from typing import Any
 
 from . import plugins, reports, signatures, specs
 from .errors import AstrodomeError, reason
-from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .registry import Plugin
 from .specs import AnySpec
 
+Implementation = SourceSpec | ModelSpec | ViewSpec
+"""Specs whose target is a class that implements the protocol of a declared kind."""
 
-def load(plugin: Plugin, spec: SourceSpec | ModelSpec) -> Any:
-    """Import the class of a source or model; raise AstrodomeError if it is not valid."""
+
+def load(plugin: Plugin, spec: Implementation) -> Any:
+    """Import the class of a source, model or view; raise AstrodomeError if it is not valid."""
     target = plugins.load_target(spec.target, plugin, spec.extra)
     if wrong := fault(spec, target):
         raise reports.invalid(plugin, f"registers '{spec.name}', but {wrong}")
     return target
 
 
-def declaration(spec: SourceSpec | ModelSpec) -> tuple[Plugin, KindSpec] | None:
-    """Return the plugin and the KindSpec that declare the kind of a source or the task of a model.
+def declaration(spec: Implementation) -> tuple[Plugin, KindSpec] | None:
+    """Return the plugin and the KindSpec that declare the kind, task or subject of a spec.
 
-    Return None if no plugin declares the kind or task.
+    Return None if no plugin declares it.
     """
-    role, name = ("source", spec.kind) if isinstance(spec, SourceSpec) else ("model", spec.task)
+    role, _, name = _kind(spec)
     return next(iter(plugins.current().kinds(role).get(name, ())), None)
 
 
-def fault(spec: SourceSpec | ModelSpec, target: Any) -> str:
-    """Return a message if the class of a source or model is invalid, otherwise an empty string.
+def _kind(spec: Implementation) -> tuple[str, str, str]:
+    """Return the role, the term and the name of the kind, task or subject of a spec."""
+    if isinstance(spec, SourceSpec):
+        return "source", "kind", spec.kind
+    if isinstance(spec, ModelSpec):
+        return "model", "task", spec.task
+    return "view", "subject", spec.subject
+
+
+def fault(spec: Implementation, target: Any) -> str:
+    """Return a message if the class of a spec is invalid, otherwise an empty string.
 
     The methods of the class are checked only if a plugin declares the kind and its protocol.
     """
@@ -69,19 +81,20 @@ def _wrong_signatures(spec: SourceSpec | ModelSpec, target: Any) -> Iterator[str
 
 
 def undeclared(spec: AnySpec) -> str:
-    """Return a message if no plugin declares the kind or task of a spec, else an empty string."""
-    if not isinstance(spec, SourceSpec | ModelSpec) or declaration(spec):
+    """Return a message if no plugin declares the kind of a spec, otherwise an empty string."""
+    if not isinstance(spec, Implementation) or declaration(spec):
         return ""
-    what = f"kind '{spec.kind}'" if isinstance(spec, SourceSpec) else f"task '{spec.task}'"
+    _, term, name = _kind(spec)
     return (
-        f"no installed plugin declares the {what} of '{spec.name}', so its protocol is not checked"
+        f"no installed plugin declares the {term} '{name}' of '{spec.name}', so its protocol is "
+        "not checked"
     )
 
 
 def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
     """Yield problem descriptions for an imported object that a spec registers.
 
-    The contract function of the kind is also called for a source or model.
+    The contract function of the kind is also called for a source, model or view.
     """
     if isinstance(spec, CommandSpec):
         from . import lazy
@@ -93,7 +106,7 @@ def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
             lazy.real(target, lazy.Command(spec.name, help=spec.help))
         except Exception as error:  # For example, Typer does not support the type of a parameter.
             yield f"{spec.target} cannot be the command '{spec.name}': {error}"
-    elif isinstance(spec, SourceSpec | ModelSpec):
+    elif isinstance(spec, Implementation):
         wrong = fault(spec, target)
         if wrong:
             yield wrong

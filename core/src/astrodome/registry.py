@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from . import distributions
 from .errors import AstrodomeError
-from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .specs import AnySpec, dashed
 
-Spec = TypeVar("Spec", CommandSpec, SourceSpec, ModelSpec, KindSpec, CheckSpec)
+Spec = TypeVar("Spec", CommandSpec, SourceSpec, ModelSpec, ViewSpec, KindSpec, CheckSpec)
 Owned = dict[str, list[tuple["Plugin", Spec]]]
 """Lists of (plugin, spec) for the specs that plugins registered, keyed by spec name."""
 
@@ -87,10 +87,22 @@ class Registry:
         """Return the models for a task, keyed by name with ``-`` instead of ``_``."""
         return self._by(ModelSpec, lambda spec: dashed(spec.name) if spec.task == task else None)
 
-    def kinds(self, role: str) -> Owned[KindSpec]:
-        """Return the declared kinds of data sources, or the model tasks if ``role`` is ``model``.
+    def views(self, subject: str) -> Owned[ViewSpec]:
+        """Return the views of a subject, keyed by name with ``-`` instead of ``_``.
 
-        The keys are the names of the kinds or tasks.
+        The views of the plugin that declares the subject come first.
+        """
+        found = self._by(
+            ViewSpec, lambda spec: dashed(spec.name) if spec.subject == subject else None
+        )
+        first = {plugin.owner for plugin, _ in self.kinds("view").get(subject, ())}
+        return dict(sorted(found.items(), key=lambda item: item[1][0][0].owner not in first))
+
+    def kinds(self, role: str) -> Owned[KindSpec]:
+        """Return the kinds that are declared for a role, keyed by name.
+
+        ``role`` is ``source`` for kinds of data sources, ``model`` for model tasks, and ``view``
+        for subjects of views.
         """
         return self._by(KindSpec, lambda spec: spec.name if spec.role == role else None)
 
@@ -111,11 +123,14 @@ class Registry:
             "command": self.commands(),
             "source kind": self.kinds("source"),
             "model task": self.kinds("model"),
+            "view subject": self.kinds("view"),
         }
         for kind in sorted({s.kind for p in self.plugins for s in p.registered(SourceSpec)}):
             registered[f"{kind} source"] = self.sources(kind)
         for task in sorted({m.task for p in self.plugins for m in p.registered(ModelSpec)}):
             registered[f"{task} model"] = self.models(task)
+        for subject in sorted({v.subject for p in self.plugins for v in p.registered(ViewSpec)}):
+            registered[f"{subject} view"] = self.views(subject)
         for what, names in registered.items():
             for name, owned in names.items():
                 if len(owned) > 1:

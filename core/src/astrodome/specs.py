@@ -6,13 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import fields
 
-from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec
+from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+EXTENSION = re.compile(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)*")
 RESERVED = ("config", "plugins", "schema")
 """Names of host commands, which plugins cannot register."""
 
-AnySpec = CommandSpec | SourceSpec | ModelSpec | KindSpec | CheckSpec
+AnySpec = CommandSpec | SourceSpec | ModelSpec | ViewSpec | KindSpec | CheckSpec
 
 _TYPES: dict[str, tuple[type, str]] = {"str": (str, "a string"), "bool": (bool, "True or False")}
 
@@ -59,10 +60,26 @@ def fault(spec: AnySpec) -> str:
         )
     if isinstance(spec, CommandSpec) and dashed(spec.name) in RESERVED:
         return f"it registers the command '{spec.name}', which is reserved for the host"
-    if isinstance(spec, KindSpec) and spec.role not in ("source", "model"):
-        return f"the role of its KindSpec '{spec.name}' must be 'source' or 'model'"
+    if isinstance(spec, KindSpec) and spec.role not in ("source", "model", "view"):
+        return f"the role of its KindSpec '{spec.name}' must be 'source', 'model' or 'view'"
+    if isinstance(spec, ViewSpec) and (wrong := _view_fault(spec)):
+        return wrong
     for field_name, target in targets(spec).items():
         module, colon, name = target.partition(":")
         if not (colon and name.isidentifier() and all(p.isidentifier() for p in module.split("."))):
             return f"the {field_name} {target!r} of '{spec.name}' must be 'package.module:name'"
+    return ""
+
+
+def _view_fault(spec: ViewSpec) -> str:
+    """Return a message if the role or the extension of a view is invalid."""
+    if spec.role not in ("section", "exporter"):
+        return f"the role of its ViewSpec '{spec.name}' must be 'section' or 'exporter'"
+    if spec.role == "section" and spec.extension:
+        return f"its ViewSpec '{spec.name}' is a section, which has no extension"
+    if spec.role == "exporter" and not EXTENSION.fullmatch(spec.extension):
+        return (
+            f"the extension of its ViewSpec '{spec.name}' must be a file extension without a "
+            f"leading dot, for example 'csv', not {spec.extension!r}"
+        )
     return ""

@@ -28,11 +28,14 @@ from .protocols import AnomalyModel as AnomalyModel
 from .protocols import Explanation as Explanation
 from .protocols import ImageDataset as ImageDataset
 from .protocols import ImageSet as ImageSet
+from .protocols import ReportView as ReportView
 from .scoring.onnx_export import export_onnx as export_onnx
 from .views.benchmark_page import write_benchmark as write_benchmark
 from .views.evaluation_page import write_evaluation as write_evaluation
 from .views.model_card import write_model_card as write_model_card
 from .views.report import write_report as write_report
+from .views.report_content import RunReport as RunReport
+from .views.report_content import SavedPredictions as SavedPredictions
 
 __version__: str
 __all__ = [
@@ -48,6 +51,9 @@ __all__ = [
     "InstrumentDefects",
     "KeywordLabels",
     "LabeledImage",
+    "ReportView",
+    "RunReport",
+    "SavedPredictions",
     "SolarOod",
     "SyntheticAnomalies",
     "__version__",

@@ -1,10 +1,10 @@
-"""Plugin hooks that register the command ``sood``, the task ``sood`` and its models."""
+"""Plugin hooks that register the command ``sood``, its task and models, and report views."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from astrodome import CommandSpec, KindSpec, ModelSpec, hookimpl
+from astrodome import CommandSpec, KindSpec, ModelSpec, ViewSpec, hookimpl
 
 
 @hookimpl
@@ -27,6 +27,43 @@ def register_kinds() -> Iterable[KindSpec]:
         optional=("train", "reconstruct", "generate", "explain"),
         template="astrodome_sood:templates/sood",
     )
+    yield KindSpec(
+        "sood-report",
+        "astrodome_sood.protocols:ReportView",
+        summary="Report about a run, and its predictions.",
+        role="view",
+        optional=("section", "export"),
+    )
+
+
+@hookimpl
+def register_views() -> Iterable[ViewSpec]:
+    sections = "astrodome_sood.views.report_sections"
+    yield ViewSpec(
+        "sood-report",
+        "training",
+        f"{sections}:TrainingSection",
+        summary="Plot of the losses.",
+    )
+    yield ViewSpec(
+        "sood-report",
+        "predictions",
+        f"{sections}:PredictionsSection",
+        summary="Most and least anomalous images, with their anomaly maps.",
+    )
+    for name, extension, text in (
+        ("csv", "csv", "Table of the predictions in CSV format."),
+        ("ecsv", "ecsv", "Table of the predictions in ECSV format, with units."),
+        ("votable", "vot", "Table of the predictions in VOTable format, with units."),
+    ):
+        yield ViewSpec(
+            "sood-report",
+            name,
+            f"astrodome_sood.views.report_exporters:{name.title()}Exporter",
+            summary=text,
+            role="exporter",
+            extension=extension,
+        )
 
 
 @hookimpl

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import numpy as np
     from astrodome.runs import Run
+    from astrodome.views import Section
     from numpy.typing import NDArray
+
+    from .views.report_content import RunReport
 
 
 class ImageSet(Protocol):
@@ -139,5 +142,23 @@ class AnomalyModel(Protocol):
 
         ``batch`` has the shape (N, C, H, W), and the result has N elements. This method is required
         only if the ModelSpec declares the verb ``explain``.
+        """
+        ...
+
+
+class ReportView(Protocol):
+    """View of the subject ``sood-report``: a section of the report, or an exporter.
+
+    Only the method that the role of its ViewSpec requires is needed.
+    """
+
+    def section(self, report: RunReport) -> Section | None:
+        """Return a section of the HTML page, or None to omit the section."""
+        ...
+
+    def export(self, report: RunReport, path: Path) -> None:
+        """Write the predictions or other content of the report to a file.
+
+        ``path`` is in a temporary folder. The host moves the file to its final path.
         """
         ...

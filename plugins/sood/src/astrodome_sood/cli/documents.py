@@ -155,9 +155,3 @@ class OnnxDocument(TypedDict):
     preparation: str
     outputs: list[str]
     largest_relative_difference: float
-
-
-class ReportPageDocument(TypedDict):
-    """A written HTML page."""
-
-    report: str

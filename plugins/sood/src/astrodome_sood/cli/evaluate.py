@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from astrodome import console, outputs, settings, sources
+from astrodome import console, outputs, settings, sources, views
 from astrodome.option_groups import Json, OptionGroup, expand, option
 
 from . import documents
@@ -142,7 +142,7 @@ def export(
     console.show_one(export_onnx(run, out, assignments(assignment or [])), as_json=as_json)
 
 
-@outputs.declare(documents.ReportPageDocument)
+@outputs.declare(outputs.ReportDocument)
 def report(
     run: Annotated[Path, typer.Argument(help="Run folder or prediction folder.")],
     pred_dir: Annotated[
@@ -163,10 +163,17 @@ def report(
             "images.",
         ),
     ] = 6,
+    export: Annotated[list[str] | None, views.option("predictions")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a self-contained HTML page with losses, scores, images and anomaly maps."""
-    from ..views.report import write_report
+    """Write a self-contained HTML page with losses, scores, images and anomaly maps.
 
-    page = write_report(run, out, pred_dir or [], count)
-    console.show_one({"report": str(page)}, as_json=as_json)
+    The page also contains the sections that other plugins add to the report. A section or an
+    exporter that fails is skipped, and the exit status is then 1.
+    """
+    from ..views.report import create_report
+
+    written = create_report(run, out, pred_dir or [], count, export or [])
+    console.show_one(written.as_dict(), as_json=as_json)
+    if written.failed:
+        console.finish(written.outcome(), "written", "files")

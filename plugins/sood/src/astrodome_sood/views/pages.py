@@ -15,10 +15,15 @@ def write_page(path: Path, template: str, **variables: Any) -> None:
 
     The template variable ``written`` is set to the current time.
     """
+    written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    files.write_text(path, render(template, **variables, written=written))
+
+
+def render(template: str, **variables: Any) -> str:
+    """Render a template to a string."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("astrodome_sood.views"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    files.write_text(path, environment.get_template(template).render(**variables, written=written))
+    return environment.get_template(template).render(**variables)
