@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import shutil
 import sys
@@ -133,15 +134,9 @@ def test_an_export_without_predictions_fails_and_the_page_is_written(
     assert "Predictions" not in Path(ran.json["report"]).read_text()
 
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 THIRD_PARTY = """
 from astrodome import ViewSpec, hookimpl
-from astrodome.views import Section
-
-class Brightest:
-    def section(self, report):
-        table = report.table()
-        model = report.record["model"]
-        return Section("Flagged <images>", f"<p>{len(table)} images of {model}</p>")
 
 class Failing:
     def section(self, report):
@@ -149,7 +144,6 @@ class Failing:
 
 @hookimpl
 def register_views():
-    yield ViewSpec("sood-report", "brightest", "alien_views:Brightest", "Bright images.")
     yield ViewSpec("sood-report", "failing", "alien_views:Failing", "Fails.")
 """
 
@@ -160,17 +154,20 @@ def test_a_section_of_another_plugin_is_on_the_page_and_a_failing_one_is_named(
     (tmp_path / "alien_views.py").write_text(THIRD_PARTY)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "alien_views", raising=False)
-    both = ("alien_views", "astrodome_sood.plugin")
-    ran = run("sdo", "sood", "report", scored, plugin=both)
+    monkeypatch.syspath_prepend(EXAMPLES)
+    registered = ("alien_views", "report_view", "astrodome_sood.plugin")
+    ran = run("sdo", "sood", "report", scored, "--export", "jsonl", plugin=registered)
     assert ran.code == 1 and "failed  failing (alien_views): RuntimeError: no ephemeris" in ran.err
     page = (scored / "report.html").read_text()
     assert re.findall("<h2>(.*)</h2>", page) == [
         "Training",
         "Predictions",
-        "Flagged &lt;images&gt;",
+        "Observation times",
         "Settings and versions",
     ]
-    assert "<p>48 images of ce_vae</p>" in page
+    assert "<p>48 images, 2013-06-24T17:31:30Z to 2013-06-24T17:31:30Z.</p>" in page
+    rows = [json.loads(line) for line in (scored / "report.jsonl").read_text().splitlines()]
+    assert len(rows) == 48 and list(rows[0]) == ["path", "t_obs", "score"]
     modules = {"alien": import_module("alien_views"), "sood": plugin}
     with plugins.using(plugins.of("sdo", **modules)), pytest.warns(InputWarning, match="failing"):
         assert write_report(scored) == scored / "report.html"
