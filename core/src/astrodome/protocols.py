@@ -70,7 +70,7 @@ def _methods(protocol: Any) -> list[str]:
     return [name for name, _ in found if not name.startswith("_")]
 
 
-def _wrong_signatures(spec: SourceSpec | ModelSpec, target: Any) -> Iterator[str]:
+def _wrong_signatures(spec: Implementation, target: Any) -> Iterator[str]:
     """Yield the methods that have other parameters than the protocol of the kind."""
     declared = declaration(spec)
     if declared is None or not isinstance(target, type):
