@@ -220,3 +220,28 @@ def test_columns_and_header_are_those_that_were_requested(
     assert capsys.readouterr().out == "1\t2\n"
     console.show([], columns=("a", "b"))
     assert capsys.readouterr().out == "a\tb\n"
+
+
+def test_a_plan_names_each_item_and_exits_with_status_1_if_one_cannot_be_processed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plan = compute.Plan(["a", "b"], ["c"], skipped=3)
+    console.show_plan(plan, "written", "files")
+    shown = capsys.readouterr()
+    assert shown.out == "a\nb\ndelete c\n"
+    text = (
+        "Dry run: 2 files would be written, 1 would be deleted, 3 skipped. Nothing was changed.\n"
+    )
+    assert shown.err == text
+    plan.failed.append(("d", "damaged"))
+    with pytest.raises(SystemExit) as left:
+        console.show_plan(plan, "written", "files", as_json=True)
+    shown = capsys.readouterr()
+    assert left.value.code == 1 and "d: damaged" in shown.err
+    assert json.loads(shown.out) == {
+        "dry_run": True,
+        "planned": ["a", "b"],
+        "deleted": ["c"],
+        "skipped": 3,
+        "failed": [{"name": "d", "reason": "damaged"}],
+    }

@@ -53,6 +53,32 @@ class Outcome:
         return {"done": self.done, "skipped": self.skipped, "failed": failed}
 
 
+@dataclass
+class Plan:
+    """What a command would do: the result of a dry run.
+
+    ``planned`` contains the names of the items that would be processed or written. ``skipped`` is
+    the number of items that need no change. ``failed`` contains one tuple (name, error message) for
+    each item that cannot be processed. ``deleted`` contains the files that would be deleted.
+    """
+
+    planned: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    skipped: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, items: Iterable[object]) -> Plan:
+        """Return a plan in which all items are planned. Their names are their text forms."""
+        return cls([str(item) for item in items])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as a dictionary that can be converted to JSON."""
+        failed = [{"name": name, "reason": why} for name, why in self.failed]
+        planned = {"dry_run": True, "planned": self.planned, "deleted": self.deleted}
+        return {**planned, "skipped": self.skipped, "failed": failed}
+
+
 def cores() -> int:
     """Return the number of CPUs that are available to the current process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,7 +18,7 @@ from .errors import AstrodomeError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .compute import Outcome
+    from .compute import Outcome, Plan
 
 json_requested = False
 """Whether the running command was started with ``--json``."""
@@ -273,6 +273,28 @@ def finish(
     else:
         note(", ".join(parts) + more + ".")
     if outcome.failed:
+        raise SystemExit(1)
+
+
+def show_plan(plan: Plan, verb: str, noun: str, *, as_json: bool = False) -> None:
+    """Print the result of a dry run, and exit with status 1 if any item cannot be processed.
+
+    The names of the planned items are printed to standard output, one per line, followed by the
+    files that would be deleted.
+    """
+    for name, why in plan.failed:
+        note(f"  failed  {name}: {why}")
+    if as_json:
+        show_json(plan.as_dict())
+    else:
+        for line in [*plan.planned, *(f"delete {name}" for name in plan.deleted)]:
+            print(line)
+        parts = [f"{len(plan.planned)} {noun} would be {verb}"]
+        parts += [f"{len(plan.deleted)} would be deleted"] if plan.deleted else []
+        parts += [f"{plan.skipped} skipped"] if plan.skipped else []
+        parts += [f"{len(plan.failed)} failed"] if plan.failed else []
+        note(f"Dry run: {', '.join(parts)}. Nothing was changed.")
+    if plan.failed:
         raise SystemExit(1)
 
 

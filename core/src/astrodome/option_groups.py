@@ -15,6 +15,10 @@ from . import times
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as a single JSON document.")]
 """Type of the parameter ``as_json`` of a command."""
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what the command would do, but change nothing.")
+]
+"""Type of the parameter ``dry_run`` of a command that changes a store or many files."""
 
 
 def option(default: Any, help: str, *names: str, panel: str = "", **more: Any) -> Any:

@@ -71,6 +71,16 @@ class ReportDocument(TypedDict):
     failed: NotRequired[list[Failure]]
 
 
+class PlanDocument(TypedDict):
+    """Result of a dry run: the items that would be processed or written."""
+
+    dry_run: Literal[True]
+    planned: list[str]
+    deleted: list[str]
+    skipped: int
+    failed: list[Failure]
+
+
 class ErrorContent(TypedDict):
     """Code, message and hint of an error. The codes are listed in the user guide."""
 

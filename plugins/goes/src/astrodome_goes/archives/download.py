@@ -32,6 +32,7 @@ PAUSE = 0.5
 """Delay before the second attempt, in seconds. The delay doubles with each further attempt."""
 MAX_FAILURES = 4
 """Number of consecutive failed months after which the remaining months are not requested."""
+NO_FILES = "the archives contain no files for this month"
 
 
 @dataclass
@@ -102,18 +103,11 @@ def download(
     >>> outcome.done, outcome.failed  # doctest: +SKIP
     (1, [])
     """
-    if resolution not in RESOLUTIONS:
-        raise InvalidInputError(
-            f"Invalid resolution '{resolution}': expected {' or '.join(RESOLUTIONS)}."
-        )
-    first, last = (to_datetime64(time)[0] for time in (start, end))
-    times.check_order(first.item(), last.item())
+    months = _months(start, end, resolution)
     client = ArchiveClient(settings.section("goes", GoesSettings))
     task = _Task(Store(store), client, satellite, resolution, jobs)
-    days = np.arange(first.astype("M8[D]"), last.astype("M8[D]") + 1).tolist()
     failures = 0
-    for name, group in itertools.groupby(days, lambda day: f"{day:%Y-%m}"):
-        month = list(group)
+    for name, month in months:
         if failures >= MAX_FAILURES:
             reason = f"skipped because the previous {MAX_FAILURES} months failed"
             task.outcome.failed.append((name, reason))
@@ -122,6 +116,53 @@ def download(
             failures = 0 if task.download_month(name, month) else failures + 1
         progress(len(month))
     return task.outcome
+
+
+def plan_download(
+    start: Any,
+    end: Any,
+    store: str | os.PathLike[str] | None = None,
+    *,
+    satellite: int = 0,
+    resolution: str = "1m",
+    progress: Callable[[int], None] = lambda days: None,
+) -> compute.Plan:
+    """Return the files that :func:`download` would download, without changing the store.
+
+    The parameters are the same as for :func:`download`. Only the file lists of the archives are
+    requested. ``skipped`` is the number of files that the store already contains.
+    """
+    client = ArchiveClient(settings.section("goes", GoesSettings))
+    plan, opened = compute.Plan(), Store(store)
+    for name, month in _months(start, end, resolution):
+        try:
+            found = choose_files(client, month, satellite, resolution)
+        except AstrodomeError as error:
+            plan.failed.append((name, error.message))
+            if len(plan.failed) >= MAX_FAILURES:
+                raise
+            continue
+        if not found:
+            plan.failed.append((name, NO_FILES))
+        stored = opened.source_files(name)
+        new = [file.name for file in found if file.name not in stored]
+        plan.planned += new
+        plan.skipped += len(found) - len(new)
+        progress(len(month))
+    return plan
+
+
+def _months(start: Any, end: Any, resolution: str) -> list[tuple[str, list[date]]]:
+    """Return the name and the requested days of each month. Raise an error for invalid input."""
+    if resolution not in RESOLUTIONS:
+        raise InvalidInputError(
+            f"Invalid resolution '{resolution}': expected {' or '.join(RESOLUTIONS)}."
+        )
+    first, last = (to_datetime64(time)[0] for time in (start, end))
+    times.check_order(first.item(), last.item())
+    days = np.arange(first.astype("M8[D]"), last.astype("M8[D]") + 1).tolist()
+    by_month = itertools.groupby(days, lambda day: f"{day:%Y-%m}")
+    return [(name, list(group)) for name, group in by_month]
 
 
 @dataclass
@@ -158,7 +199,7 @@ class _Task:
             summary = f"{len(reasons)} of {len(found)} files could not be downloaded"
             self.outcome.failed.append((name, f"{summary}: {each}"))
         elif not found:
-            self.outcome.failed.append((name, "the archives contain no files for this month"))
+            self.outcome.failed.append((name, NO_FILES))
         else:
             self.outcome.missing += sorted(set(days) - {file.day for file in found})
             self.outcome.done += bool(wanted)

@@ -79,6 +79,24 @@ def import_files(
     return outcome
 
 
+def plan_import(
+    paths: Iterable[Path],
+    satellite: int = 0,
+    jobs: int = 0,
+    progress: Callable[[], None] = lambda: None,
+) -> compute.Plan:
+    """Return the files that :func:`import_files` would import. All files are read."""
+    plan = compute.Plan()
+    for result in read_files(paths, satellite, jobs):
+        if result.value is None:
+            plan.failed.append((str(result.item), result.error))
+        else:
+            plan.planned.append(str(result.item))
+        progress()
+    plan.planned.sort()
+    return plan
+
+
 def _merge(store: Store, waiting: dict[Path, pd.DataFrame], outcome: compute.Outcome) -> None:
     """Merge the samples in memory into the store, and remove them from ``waiting``."""
     if waiting:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from astrodome import InvalidInputError, compute, console, files, outputs, sources, times
-from astrodome.option_groups import Json, end_option, option, time_option
+from astrodome.option_groups import DryRun, Json, end_option, option, time_option
 
 import astrodome_goes as goes
 
@@ -44,7 +44,7 @@ app = typer.Typer(
 
 
 @app.command()
-@outputs.declare(documents.GoesDownloadDocument)
+@outputs.declare(documents.GoesDownloadDocument | outputs.PlanDocument)
 def download(
     start: datetime = time_option("2012-12-01T00:00:00", "First day"),
     end: datetime = end_option("2012-12-31T23:59:00", "Last day"),
@@ -64,6 +64,7 @@ def download(
     ),
     jobs: int = option(5, "Number of simultaneous downloads.", min=1, max=32),
     csv: bool = CSV,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Download data from the NASA and NOAA archives into the store, month by month.
@@ -71,8 +72,20 @@ def download(
     Run the same command again to resume after an interruption, or to retry the months that
     failed. Only missing files are downloaded.
     """
-    number = _satellite_number(satellite)
-    with console.progress("Downloading", (end.date() - start.date()).days + 1, "days") as bar:
+    number, total = _satellite_number(satellite), (end.date() - start.date()).days + 1
+    if dry_run:
+        from ..archives.download import plan_download
+
+        with console.progress("Listing", total, "days") as bar:
+            plan = plan_download(
+                *(start, end, output),
+                satellite=number,
+                resolution=resolution,
+                progress=bar.advance,
+            )
+        console.show_plan(plan, "downloaded", "files", as_json=as_json)
+        return
+    with console.progress("Downloading", total, "days") as bar:
         outcome = goes.download(
             *(start, end, output),
             satellite=number,
@@ -90,7 +103,7 @@ def download(
 
 
 @app.command("import")
-@outputs.declare(outputs.OutcomeDocument)
+@outputs.declare(outputs.OutcomeDocument | outputs.PlanDocument)
 def import_(
     paths: list[Path] = typer.Argument(
         metavar="FILE...",
@@ -105,12 +118,18 @@ def import_(
         0, "Number of processes that read files. 0 means one process per CPU.", min=0
     ),
     csv: bool = CSV,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Import NASA FITS files, NOAA netCDF files or sdo-cli CSV files into the store."""
-    from ..archives.importing import list_files
+    from ..archives.importing import list_files, plan_import
 
     found = list_files(paths)
+    if dry_run:
+        with console.progress("Reading", len(found), "files", resumes=False) as bar:
+            plan = plan_import(found, satellite, jobs, bar.advance)
+        console.show_plan(plan, "imported", "files", as_json=as_json)
+        return
     with console.progress("Importing", len(found), "files", resumes=False) as bar:
         outcome = goes.import_files(
             found, store, satellite=satellite, jobs=jobs, progress=bar.advance

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from astrodome import InvalidInputError, compute, console, outputs
-from astrodome.option_groups import end_option, expand, option, time_option
+from astrodome.option_groups import DryRun, end_option, expand, option, time_option
 
 from . import analyze, documents, plot
 from .options import (
@@ -64,7 +64,7 @@ class Format(StrEnum):
 
 
 @app.command()
-@outputs.declare(outputs.OutcomeDocument)
+@outputs.declare(outputs.OutcomeDocument | outputs.PlanDocument)
 def get(
     start: datetime = time_option("2012-12-01T01:00:00", START_HELP),
     end: datetime = end_option("2012-12-03T00:00:00", END_HELP),
@@ -76,6 +76,7 @@ def get(
         False, "Download events again for time ranges that are already complete.", "--again"
     ),
     db_connection_string: Database = "",
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Download events from HEK into the store. The default event type is AR (active regions).
@@ -88,6 +89,10 @@ def get(
     queries = downloads.make_queries(event_type or ["AR"], frm, observatory)
     store = EventStore(db_connection_string)
     windows = downloads.missing_windows(store, queries, start, end, overwrite=again)
+    if dry_run:
+        plan = compute.Plan.of(windows)
+        console.show_plan(plan, "downloaded", "time ranges", as_json=as_json)
+        return
     for query in queries:
         if not any(window.query == query for window in windows):
             console.note(
@@ -108,7 +113,7 @@ def get(
 
 
 @app.command("import")
-@outputs.declare(outputs.OutcomeDocument)
+@outputs.declare(outputs.OutcomeDocument | outputs.PlanDocument)
 def import_files(
     paths: list[Path] | None = typer.Argument(
         None, metavar="[FILE...]", help="JSON files with HEK records."
@@ -117,20 +122,22 @@ def import_files(
         "", "URL of an sdo-cli database from which the table hek_events is imported.", metavar="URL"
     ),
     db_connection_string: Database = "",
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Import events from JSON files, which contain HEK responses or lists of HEK records."""
     from ..client import responses
     from ..store import sdo_cli
-    from ..store.event_store import SDO_CLI_TABLE, EventStore
+    from ..store.event_store import SDO_CLI_TABLE, EventStore, check_records
 
     if not paths and not from_older:
         raise InvalidInputError("Missing argument FILE.", "Specify JSON files or --from-older.")
     store = EventStore(db_connection_string)
-    total = compute.Outcome()
+    total, planned = compute.Outcome(), {}
 
     def add(found: list[Any], label: str) -> None:
-        outcome = store.add(found, label=label)
+        outcome = check_records(found, label) if dry_run else store.add(found, label=label)
+        planned.update(dict.fromkeys(outcome.ids))
         total.done += outcome.done
         total.failed += outcome.failed
 
@@ -144,6 +151,10 @@ def import_files(
         for batch in sdo_cli.read_batches(from_older) if from_older else ():
             add(batch, SDO_CLI_TABLE)
             bar.advance(0, f"{total.done} events")
+    if dry_run:
+        plan = compute.Plan(list(planned), failed=total.failed)
+        console.show_plan(plan, "stored", "events", as_json=as_json)
+        return
     console.finish(total, "stored", "events", as_json=as_json)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from astrodome import AstrodomeError, InvalidInputError, compute, console, outputs
 from astrodome.errors import reason, stops_everything
-from astrodome.option_groups import OptionGroup, option, time_option
+from astrodome.option_groups import DryRun, OptionGroup, option, time_option
 
 from . import documents
 from .options import EventOptions, EventTypes, Json
@@ -41,7 +41,7 @@ class ReadingOptions(OptionGroup):
         return image.north_up()
 
 
-@outputs.declare(documents.EventPlotsDocument)
+@outputs.declare(documents.EventPlotsDocument | outputs.PlanDocument)
 def plot(
     ctx: typer.Context,
     images: Annotated[
@@ -73,6 +73,7 @@ def plot(
     ),
     grid: bool = option(False, "Plot a heliographic grid with a spacing of 15 degrees."),
     size: int = option(1200, "Width of the plots, in pixels.", min=200, max=8192),
+    dry_run: DryRun = False,
     as_json: Json = False,
     *,
     reading: ReadingOptions,
@@ -91,6 +92,9 @@ def plot(
     codes = parse_codes(event_type or ())
     search = shapes.search(ctx)
     targets = _target_files(images, out, form, image_plot.FORMATS)
+    if dry_run:
+        console.show_plan(compute.Plan.of(targets), "written", "files", as_json=as_json)
+        return
 
     def plot_image(path: Path, target: Path) -> dict[str, Any]:
         image = reading.read(path, shapes.meta)
@@ -117,6 +121,10 @@ def plot(
                     raise
                 outcome.failed.append((str(path), reason(error)))
             bar.advance()
+    _show(rows, outcome, as_json)
+
+
+def _show(rows: Sequence[dict[str, Any]], outcome: compute.Outcome, as_json: bool) -> None:
     if as_json:
         console.show_json({"pictures": rows, "failed": outcome.as_dict()["failed"]})
     else:

@@ -39,6 +39,31 @@ class AddResult(compute.Outcome):
     ids: list[str] = field(default_factory=list)
 
 
+def check_records(
+    event_records: pd.DataFrame | Mapping[str, Any] | Iterable[Any], label: str = ""
+) -> AddResult:
+    """Return the result that :meth:`EventStore.add` would return, without storing any event."""
+    return _rows(event_records, label)[0]
+
+
+def _rows(
+    event_records: pd.DataFrame | Mapping[str, Any] | Iterable[Any], label: str
+) -> tuple[AddResult, dict[str, dict[str, Any]]]:
+    """Return the valid and invalid records, and the table rows of the valid records by id."""
+    result, rows = AddResult(), {}
+    for number, record in enumerate(records.to_list(event_records), start=1):
+        try:
+            row = records.to_row(record)
+            row["full_event"] = records.to_json(record)
+        except (ValueError, TypeError, RecursionError) as error:
+            name = f"{label} {records.label(record, number)}".strip()
+            result.failed.append((name, str(error)))
+        else:
+            rows[row["kb_archivid"]] = row
+    result.done, result.ids = len(rows), list(rows)
+    return result, rows
+
+
 class EventStore:
     """A store for HEK events in an SQLite or PostgreSQL database.
 
@@ -109,18 +134,8 @@ class EventStore:
             The number and ids of the stored events. ``failed`` contains the name of each invalid
             record and the error message.
         """
-        result, rows = AddResult(), {}
-        for number, record in enumerate(records.to_list(event_records), start=1):
-            try:
-                row = records.to_row(record)
-                row["full_event"] = records.to_json(record)
-            except (ValueError, TypeError, RecursionError) as error:
-                name = f"{label} {records.label(record, number)}".strip()
-                result.failed.append((name, str(error)))
-            else:
-                rows[row["kb_archivid"]] = row
+        result, rows = _rows(event_records, label)
         records.add_corners(list(rows.values()))
-        result.done, result.ids = len(rows), list(rows)
         completed = window if not result.failed else None
         if rows or completed:
             with self.database.writing() as connection:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from astrodome import console, outputs
-from astrodome.option_groups import option, time_option
+from astrodome.option_groups import DryRun, option, time_option
 
 from .options import ImageFolder, Jobs, Json, Overwrite, ProcessingOptions
 
 
-@outputs.declare(outputs.OutcomeDocument)
+@outputs.declare(outputs.OutcomeDocument | outputs.PlanDocument)
 def import_(
     files: Annotated[
         list[Path],
@@ -35,28 +35,32 @@ def import_(
     ),
     overwrite: Overwrite = False,
     jobs: Jobs = 0,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Import images as grayscale JPEG images with north up, and add their metadata to meta.csv."""
-    from ..processing.importing import import_files
+    from ..processing.importing import import_files, plan_import
 
+    options: dict[str, Any] = {
+        "wavelength": wavelength,
+        "date": date,
+        "exposure": exposure,
+        "plane": plane,
+        "size": size,
+        "overwrite": overwrite,
+        "jobs": jobs,
+    }
+    if dry_run:
+        with console.progress("Reading", len(files), "files", resumes=False) as bar:
+            plan = plan_import(files, path, **options, advance=bar.advance)
+        console.show_plan(plan, "written", "images", as_json=as_json)
+        return
     with console.progress("Importing", len(files), "files") as bar:
-        outcome = import_files(
-            files,
-            path,
-            wavelength=wavelength,
-            date=date,
-            exposure=exposure,
-            plane=plane,
-            size=size,
-            overwrite=overwrite,
-            jobs=jobs,
-            advance=bar.advance,
-        )
+        outcome = import_files(files, path, **options, advance=bar.advance)
     console.finish(outcome, "imported", "images", as_json=as_json)
 
 
-@outputs.declare(outputs.OutcomeDocument)
+@outputs.declare(outputs.OutcomeDocument | outputs.PlanDocument)
 def resize(
     path: ImageFolder,
     targetpath: Path = option(
@@ -66,6 +70,7 @@ def resize(
     exact: bool = option(
         False, "Decode all pixels before resizing. This is more accurate, but slower."
     ),
+    dry_run: DryRun = False,
     as_json: Json = False,
     *,
     processing: ProcessingOptions,
@@ -75,6 +80,15 @@ def resize(
     from ..processing.folders import list_images
 
     images = list_images(path, processing.wavelength, outside=targetpath)
+    if dry_run:
+        plan = resizing.plan_resize(
+            *(path, targetpath, size, images),
+            exact=exact,
+            overwrite=processing.overwrite,
+            jobs=processing.jobs,
+        )
+        console.show_plan(plan, "written", "images", as_json=as_json)
+        return
     with console.progress("Resizing", len(images), "images") as bar:
         outcome = resizing.resize(
             path,
@@ -88,7 +102,7 @@ def resize(
     console.finish(outcome, "resized", "images", as_json=as_json)
 
 
-@outputs.declare(outputs.OutcomeDocument)
+@outputs.declare(outputs.OutcomeDocument | outputs.PlanDocument)
 def patch(
     path: ImageFolder,
     targetpath: Path = option(Path("data_patches/train/aia"), "Output folder for the patches."),
@@ -98,6 +112,7 @@ def patch(
         0, "Width of the image border that patches must not overlap, in pixels.", min=0
     ),
     seed: int = option(0, "Seed for the random patch positions."),
+    dry_run: DryRun = False,
     as_json: Json = False,
     *,
     processing: ProcessingOptions,
@@ -107,6 +122,16 @@ def patch(
     from ..processing.folders import list_images
 
     images = list_images(path, processing.wavelength, outside=targetpath)
+    if dry_run:
+        plan = patches.plan_patches(
+            *(path, targetpath, size, max_patches, images),
+            crop=crop_size,
+            seed=seed,
+            overwrite=processing.overwrite,
+            jobs=processing.jobs,
+        )
+        console.show_plan(plan, "written", "patches", as_json=as_json)
+        return
     with console.progress("Cutting", len(images), "images") as bar:
         outcome = patches.cut_patches(
             path,

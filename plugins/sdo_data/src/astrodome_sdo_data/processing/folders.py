@@ -75,17 +75,22 @@ def image_files(folder: Path, outside: Path | None = None) -> Iterator[Path]:
                 yield path
 
 
+def check_target(folder: Path, target: Path) -> None:
+    """Raise AstrodomeError if ``target`` and ``folder`` are the same folder."""
+    if target.resolve() == folder.resolve():
+        raise InvalidInputError(
+            f"The output folder {target} must not be the input folder.",
+            "Choose another output folder.",
+        )
+
+
 def prepare_target(images: Sequence[Path], folder: Path, target: Path) -> bool:
     """Create the target folder and its subfolders, and return whether it contains files.
 
     Temporary files of killed processes are deleted. Raises AstrodomeError if ``target`` and
     ``folder`` are the same folder.
     """
-    if target.resolve() == folder.resolve():
-        raise InvalidInputError(
-            f"The output folder {target} must not be the input folder.",
-            "Choose another output folder.",
-        )
+    check_target(folder, target)
     for parent in {target / image.parent for image in images}:
         parent.mkdir(parents=True, exist_ok=True)
         files.sweep(parent, MAX_AGE)
@@ -120,3 +125,20 @@ def process(
             advance()
     outcome.failed.sort()
     return outcome
+
+
+def plan(
+    function: Callable[[Path], tuple[list[str], int]], images: Sequence[Path], jobs: int
+) -> compute.Plan:
+    """Call a function for all images in threads, and return the planned files.
+
+    The function returns the files that would be written and the number of existing files.
+    """
+    planned = compute.Plan()
+    for result in compute.map(function, images, jobs=jobs, threads=True, ordered=True):
+        if result.value is None:
+            planned.failed.append((str(result.item), result.error))
+        else:
+            planned.planned += result.value[0]
+            planned.skipped += result.value[1]
+    return planned

@@ -16,6 +16,7 @@ from astrodome_solar.times import parse_time
 
 from .folders import MAX_AGE
 
+SAME_IMAGE = "Another of the files contains an image with the same time and channel."
 BATCH = 64
 """Number of imported images after which ``meta.csv`` is updated."""
 
@@ -86,15 +87,7 @@ def import_files(
     files.sweep(folder, MAX_AGE)
     known = frozenset() if overwrite else frozenset(metadata.read_rows(folder))
     outcome = compute.Outcome()
-    references: list[ImageReference] = []
-    last_of_file = set()
-    for path in dict.fromkeys(Path(path).expanduser() for path in paths):
-        found, ignored = [ImageReference(path, plane)], 0
-        if plane is None:
-            found, ignored = reading.find_images(path)
-        references += found
-        last_of_file.add(found[-1])
-        outcome.skipped += ignored
+    references, last_of_file, outcome.skipped = _references(paths, plane)
     origins: dict[str, ImageReference] = {}
     rows: list[dict[str, Any]] = []
     function = partial(_import_image, folder, known, options, size, overwrite)
@@ -126,6 +119,59 @@ def import_files(
             metadata.add_rows(folder, rows)
     outcome.failed.sort()
     return outcome
+
+
+def plan_import(
+    paths: Iterable[Path],
+    folder: Path,
+    *,
+    wavelength: int | None = None,
+    date: Any = None,
+    exposure: float | None = None,
+    plane: int | None = None,
+    size: int = 0,
+    overwrite: bool = False,
+    jobs: int = 0,
+    advance: Callable[[], object] = lambda: None,
+) -> compute.Plan:
+    """Return the files that :func:`import_files` would write. All images are read and encoded."""
+    folder, plan, names = folder.expanduser(), compute.Plan(), set[str]()
+    options = {"wavelength": wavelength or None, "date": date, "exposure": exposure}
+    known = frozenset() if overwrite else frozenset(metadata.read_rows(folder))
+    references, last_of_file, plan.skipped = _references(paths, plane)
+    function = partial(_import_image, folder, known, options, size, overwrite)
+    jobs = min(jobs or compute.cores(), len(references) or 1)
+    for result in compute.map(function, references, jobs=jobs, ordered=True, in_process=True):
+        if result.value is None:
+            plan.failed.append((str(result.item), result.error))
+        elif result.value[0] in names:
+            plan.failed.append((str(result.item), SAME_IMAGE))
+        else:
+            name, _, row = result.value
+            names.add(name)
+            plan.planned += [str(folder / name)] if row is not None else []
+            plan.skipped += row is None
+        if result.item in last_of_file:
+            advance()
+    plan.failed.sort()
+    return plan
+
+
+def _references(
+    paths: Iterable[str | os.PathLike[str]], plane: int | None
+) -> tuple[list[ImageReference], set[ImageReference], int]:
+    """Return all images in the files, the last image of each file, and the number of others."""
+    references: list[ImageReference] = []
+    last_of_file: set[ImageReference] = set()
+    skipped = 0
+    for path in dict.fromkeys(Path(path).expanduser() for path in paths):
+        found, ignored = [ImageReference(path, plane)], 0
+        if plane is None:
+            found, ignored = reading.find_images(path)
+        references += found
+        last_of_file.add(found[-1])
+        skipped += ignored
+    return references, last_of_file, skipped
 
 
 def _import_image(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from astrodome import AstrodomeError, compute, files
 from astrodome_solar.formats import raster
 
-from .folders import Advance, list_images, prepare_target, process
+from .folders import Advance, check_target, list_images, plan, prepare_target, process
 
 
 def cut_patches(
@@ -82,21 +82,59 @@ def cut_patches(
     folder, target = Path(folder).expanduser(), Path(target).expanduser()
     if images is None:
         images = list_images(folder, wavelength, outside=target)
+    unique, conflicts = _unique(images)
+    keep = prepare_target(images, folder, target) and not overwrite
+    draw = partial(positions, size=size, count=max_patches, crop=crop, seed=seed)
+    function = partial(_cut, folder.absolute(), target.absolute(), size, draw, keep)
+    outcome = process(
+        function, unique, threads=False, jobs=jobs, scheduler=scheduler, advance=advance
+    )
+    outcome.failed = sorted(outcome.failed + conflicts)
+    return outcome
+
+
+def plan_patches(
+    folder: Path,
+    target: Path,
+    size: int,
+    max_patches: int,
+    images: Sequence[Path],
+    *,
+    crop: int = 0,
+    seed: int = 0,
+    overwrite: bool = False,
+    jobs: int = 0,
+) -> compute.Plan:
+    """Return the files that :func:`cut_patches` would write. The pixels are not decoded."""
+    folder, target = folder.expanduser(), target.expanduser()
+    check_target(folder, target)
+    unique, conflicts = _unique(images)
+
+    surplus: list[str] = []
+
+    def planned(name: Path) -> tuple[list[str], int]:
+        with raster.reading():
+            width, height = raster.open_image(folder / name).size
+        corners = positions(width, height, size, max_patches, crop=crop, seed=seed, name=name.name)
+        missing = _missing(folder, target, size, not overwrite, name, corners)
+        surplus.extend(_surplus(str(target / name.with_suffix("")), len(corners), name.name))
+        return [patch for patch, _, _ in missing], len(corners) - len(missing)
+
+    found = plan(planned, unique, jobs)
+    found.failed = sorted(found.failed + conflicts)
+    found.deleted = sorted(surplus)
+    return found
+
+
+def _unique(images: Sequence[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
+    """Return the images whose patches have different names, and the reasons for the others."""
     by_stem: dict[Path, Path] = {}
     conflicts = []
     for name in images:
         first = by_stem.setdefault(name.with_suffix(""), name)
         if first is not name:
             conflicts.append((str(name), f"The patches of {first} have the same file names."))
-    keep = prepare_target(images, folder, target) and not overwrite
-    draw = partial(positions, size=size, count=max_patches, crop=crop, seed=seed)
-    function = partial(_cut, folder.absolute(), target.absolute(), size, draw, keep)
-    unique = list(by_stem.values())
-    outcome = process(
-        function, unique, threads=False, jobs=jobs, scheduler=scheduler, advance=advance
-    )
-    outcome.failed = sorted(outcome.failed + conflicts)
-    return outcome
+    return list(by_stem.values()), conflicts
 
 
 def positions(
@@ -132,26 +170,40 @@ def _cut(
     Return the number of written patches and the number of existing patches.
     """
     source, stem = folder / name, str(target / name.with_suffix(""))
-    modified = source.stat().st_mtime_ns
     with raster.reading():
         image = raster.open_image(source)
         corners = draw(*image.size, name=name.name)
-        missing = []
-        for number, (x, y) in enumerate(corners):
-            patch = f"{stem}__{number}.jpeg"
-            comment = f"sdo data patch: {size} px at {x},{y} of {name.name}"
-            if not (keep and raster.is_up_to_date(patch, comment, modified)):
-                missing.append((patch, comment, (x, y, x + size, y + size)))
+        missing = _missing(folder, target, size, keep, name, corners)
         pixels = raster.decoded(image) if missing else image
         for patch, comment, box in missing:
             content = raster.encoded(pixels.crop(box), patch, comment)
             files.write_bytes(Path(patch), content, sync=False)
-    _delete_surplus(stem, len(corners), name.name)
+    for patch in _surplus(stem, len(corners), name.name):
+        os.unlink(patch)  # noqa: PTH108
     return len(missing), len(corners) - len(missing)
 
 
-def _delete_surplus(stem: str, count: int, name: str) -> None:
-    """Delete the patches of the image ``name`` that have the number ``count`` or higher.
+def _missing(
+    folder: Path,
+    target: Path,
+    size: int,
+    keep: bool,
+    name: Path,
+    corners: Sequence[tuple[int, int]],
+) -> list[tuple[str, str, tuple[int, int, int, int]]]:
+    """Return the file name, the comment and the box of each patch that must be written."""
+    stem, modified = str(target / name.with_suffix("")), (folder / name).stat().st_mtime_ns
+    missing = []
+    for number, (x, y) in enumerate(corners):
+        patch = f"{stem}__{number}.jpeg"
+        comment = f"sdo data patch: {size} px at {x},{y} of {name.name}"
+        if not (keep and raster.is_up_to_date(patch, comment, modified)):
+            missing.append((patch, comment, (x, y, x + size, y + size)))
+    return missing
+
+
+def _surplus(stem: str, count: int, name: str) -> Iterator[str]:
+    """Yield the patches of the image ``name`` that have the number ``count`` or higher.
 
     They were written by an earlier run with a larger number of patches.
     """
@@ -163,4 +215,4 @@ def _delete_surplus(stem: str, count: int, name: str) -> None:
         patch = f"{stem}__{number}.jpeg"
         comment = raster.comment_of(patch)
         if comment.startswith("sdo data patch: ") and comment.endswith(f" of {name}"):
-            os.unlink(patch)  # noqa: PTH108
+            yield patch

@@ -14,7 +14,7 @@ from pathlib import Path
 from astrodome import compute, files
 from astrodome_solar.formats import raster
 
-from .folders import Advance, list_images, prepare_target, process
+from .folders import Advance, check_target, list_images, plan, prepare_target, process
 
 
 def resize(
@@ -83,12 +83,43 @@ def resize(
     return process(function, images, threads=True, jobs=jobs, scheduler=scheduler, advance=advance)
 
 
+def plan_resize(
+    folder: Path,
+    target: Path,
+    size: int,
+    images: Sequence[Path],
+    *,
+    exact: bool = False,
+    overwrite: bool = False,
+    jobs: int = 0,
+) -> compute.Plan:
+    """Return the files that :func:`resize` would write. The images are not decoded."""
+    folder, target = folder.expanduser(), target.expanduser()
+    check_target(folder, target)
+
+    def planned(name: Path) -> tuple[list[str], int]:
+        if not overwrite and _is_resized(folder, target, name, _comment(size, exact, name)):
+            return [], 1
+        return [str(target / name)], 0
+
+    return plan(planned, images, jobs)
+
+
+def _comment(size: int, exact: bool, name: Path) -> str:
+    return f"sdo data resize: {size} px{', exact' if exact else ''}, of {name.name}"
+
+
+def _is_resized(folder: Path, target: Path, name: Path, comment: str) -> bool:
+    modified = (folder / name).stat().st_mtime_ns
+    return raster.is_up_to_date(str(target / name), comment, modified)
+
+
 def _resize(
     folder: Path, target: Path, size: int, exact: bool, keep: bool, name: Path
 ) -> tuple[int, int]:
     source, resized = folder / name, str(target / name)
-    comment = f"sdo data resize: {size} px{', exact' if exact else ''}, of {name.name}"
-    if keep and raster.is_up_to_date(resized, comment, source.stat().st_mtime_ns):
+    comment = _comment(size, exact, name)
+    if keep and _is_resized(folder, target, name, comment):
         return 0, 1
     with raster.reading():
         image = raster.resized(raster.open_image(source), size, exact=exact)

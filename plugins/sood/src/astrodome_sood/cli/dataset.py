@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from astrodome import console, outputs
-from astrodome.option_groups import Json, OptionGroup, expand, option
+from astrodome import compute, console, outputs
+from astrodome.option_groups import DryRun, Json, OptionGroup, expand, option
 
 from . import documents
 from .options import show_progress
@@ -60,7 +60,7 @@ def info(
 
 @dataset.command()
 @expand
-@outputs.declare(list[documents.StoreChannelRow])
+@outputs.declare(list[documents.StoreChannelRow] | outputs.PlanDocument)
 def build(
     source: Annotated[
         list[Path],
@@ -72,13 +72,18 @@ def build(
     out: Annotated[Path, typer.Option(help="Folder in which the store is created.")],
     layout: LayoutOptions,
     metadata: MetadataOptions,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Build an SDO ML v2 store. The solar disk has the same position and size in all frames."""
-    from ..datasets.sdoml_v2.build import StoreLayout
+    from ..datasets.sdoml_v2.build import StoreLayout, plan_build
     from ..datasets.sdoml_v2.build import build as build_store
     from ..datasets.sdoml_v2.store import FrameStore
 
+    if dry_run:
+        plan = compute.Plan.of(plan_build(source, out, StoreLayout(**vars(layout))))
+        console.show_plan(plan, "read", "files", as_json=as_json)
+        return
     with show_progress():
         outcome = build_store(source, out, StoreLayout(**vars(layout)), **vars(metadata))
     console.show(FrameStore(str(out)).inventory(), as_json=as_json)

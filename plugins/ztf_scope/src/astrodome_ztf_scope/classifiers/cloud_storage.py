@@ -36,6 +36,26 @@ def fetch(
     download has succeeded or failed. Raises AstrodomeError if the objects in the bucket cannot be
     listed, or if no object matches the pattern.
     """
+    outcome = compute.Outcome()
+    store, todo, outcome.skipped = _missing(pattern, folder)
+    for done in compute.map(partial(_download, store), todo, jobs=jobs, threads=True):
+        name = f"gs://{done.item[0]['name']}"
+        on_file(done.item[1].name)
+        if done.value is None:
+            outcome.failed.append((name, done.error))
+        else:
+            outcome.done += 1
+    return outcome
+
+
+def plan_fetch(pattern: str, folder: Path) -> compute.Plan:
+    """Return the files that :func:`fetch` would write. Only the object names are requested."""
+    _, todo, skipped = _missing(pattern, folder)
+    return compute.Plan([str(target) for _, target in todo], skipped=skipped)
+
+
+def _missing(pattern: str, folder: Path) -> tuple[Any, list[tuple[dict[str, Any], Path]], int]:
+    """Return the bucket, the objects to download with their files, and the number of others."""
     section = settings.section("gcs", GcsSettings)
     where = f"gs://{section.bucket}/{pattern}"
     store = _store(section)
@@ -45,22 +65,9 @@ def fetch(
     if not objects:
         raise AstrodomeError(f"No objects found at {where}.", "Check the setting gcs.bucket.")
     before = PurePosixPath(section.bucket) / pattern.partition("*")[0]
-    outcome = compute.Outcome()
-    todo = []
-    for about in objects:
-        target = _target(folder, PurePosixPath(about["name"]), before)
-        if target.exists():
-            outcome.skipped += 1
-        else:
-            todo.append((about, target))
-    for done in compute.map(partial(_download, store), todo, jobs=jobs, threads=True):
-        name = f"gs://{done.item[0]['name']}"
-        on_file(done.item[1].name)
-        if done.value is None:
-            outcome.failed.append((name, done.error))
-        else:
-            outcome.done += 1
-    return outcome
+    targets = [(about, _target(folder, PurePosixPath(about["name"]), before)) for about in objects]
+    todo = [(about, target) for about, target in targets if not target.exists()]
+    return store, todo, len(targets) - len(todo)
 
 
 def _store(section: GcsSettings) -> Any:

@@ -70,16 +70,8 @@ def find_sources(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def build(
-    sources: Iterable[Path], out: Path, layout: StoreLayout | None = None, **options: Any
-) -> compute.Outcome:
-    """Write all images to a store, grouped by year and channel and sorted by time.
-
-    ``out`` is created only when the store is complete. ``options`` are passed to
-    :func:`astrodome_solar.read_image`. The returned outcome lists the images that cannot be used.
-    Raises AstrodomeError if ``out`` already exists, or if no image can be used.
-    """
-    layout = layout or StoreLayout()
+def plan_build(sources: Iterable[Path], out: Path, layout: StoreLayout) -> list[Path]:
+    """Return the files that :func:`build` would read, after checking the layout and ``out``."""
     if layout.shard and (layout.zarr_format < 3 or layout.shard % layout.chunk):
         raise InvalidInputError(
             f"Invalid shard size {layout.shard} for the chunk size {layout.chunk} and "
@@ -91,7 +83,20 @@ def build(
         raise AstrodomeError(
             f"{out} already exists.", "Specify another folder, or delete the existing one."
         )
-    paths = find_sources(sources)
+    return find_sources(sources)
+
+
+def build(
+    sources: Iterable[Path], out: Path, layout: StoreLayout | None = None, **options: Any
+) -> compute.Outcome:
+    """Write all images to a store, grouped by year and channel and sorted by time.
+
+    ``out`` is created only when the store is complete. ``options`` are passed to
+    :func:`astrodome_solar.read_image`. The returned outcome lists the images that cannot be used.
+    Raises AstrodomeError if ``out`` already exists, or if no image can be used.
+    """
+    layout = layout or StoreLayout()
+    paths = plan_build(sources, out, layout)
     out.parent.mkdir(parents=True, exist_ok=True)
     with temporary.folder(out) as target:
         root = zarr.open_group(str(target), mode="w", zarr_format=layout.zarr_format)  # type: ignore[arg-type]
