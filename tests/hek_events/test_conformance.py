@@ -31,10 +31,10 @@ class TestCommand(CommandContract):
     plugin = PLUGIN
     app = "sdo"
     command = "events"
-    arguments = [("info",), ("get", "--start", "2023-03-29", "--end", "2023-03-30")]
+    arguments = [("list",), ("stats",)]
     invalid = [
-        ("get", "--start", "yesterday"),
-        ("get", "--start", "2023-03-30", "--end", "2023-03-29"),
+        ("list", "--start", "yesterday"),
+        ("list", "--start", "2023-03-30", "--end", "2023-03-29"),
         ("no-such-command",),
     ]
 

@@ -34,7 +34,7 @@ class TestCommand(CommandContract):
     invalid = [
         ("download", "--source", "gsu", "--start", "yesterday", "--end", "2012-01-01"),
         ("download", "--source", "no-such-source", "--start", "2012-01-01", "--end", "2012-01-02"),
-        ("resize", "--path", "no-such-folder"),
+        ("resize", "--targetsize", "tiny"),
     ]
 
     @pytest.fixture(autouse=True)
@@ -123,10 +123,11 @@ class TestSdoml(ImageSourceContract):
 
     @pytest.fixture(autouse=True)
     def store(
-        self, tmp_path: Path, astrodome_component: None, monkeypatch: pytest.MonkeyPatch
+        self, astrodome_home: Path, astrodome_component: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        folder = astrodome_home / "sdoml"
         zarr = pytest.importorskip("zarr")
-        root = zarr.open_group(tmp_path / "store", mode="w", zarr_format=2)
+        root = zarr.open_group(folder, mode="w", zarr_format=2)
         array = root.create_array(
             "2012/171A", shape=(3, 512, 512), chunks=(1, 512, 512), dtype="f4"
         )
@@ -143,4 +144,4 @@ class TestSdoml(ImageSourceContract):
             DSUN_OBS=[1.4709e11] * 3,
             EXPTIME=[2.0] * 3,
         )
-        monkeypatch.setenv("ASTRODOME_SDOML_STORE", str(tmp_path / "store"))
+        monkeypatch.setenv("ASTRODOME_SDOML_STORE", str(folder))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .hookspecs import (
         CheckSpec,
         CommandSpec,
+        Finding,
         KindSpec,
         ModelSpec,
         SourceSpec,
@@ -32,6 +33,7 @@ __all__ = [
     "AstrodomeError",
     "CheckSpec",
     "CommandSpec",
+    "Finding",
     "InvalidInputError",
     "KindSpec",
     "ModelSpec",
@@ -64,7 +66,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         text = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(text, name=name, obj=sys.modules[__name__])
-    if name == "hookimpl" or name.endswith("Spec"):
+    if name in ("Finding", "hookimpl") or name.endswith("Spec"):
         return getattr(importlib.import_module(".hookspecs", __name__), name)
     return importlib.import_module(f".{name}", __name__)
 

@@ -17,15 +17,15 @@ from . import (
     outputs,
     plugins,
     process,
-    protocols,
     settings,
     sources,
     specs,
     state,
     suggestions,
 )
-from .errors import InvalidInputError
-from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
+from . import doctor as health_checks
+from .errors import AstrodomeError, InvalidInputError
+from .hookspecs import CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .host_outputs import (
     FindingRow,
     NewPluginDocument,
@@ -44,9 +44,6 @@ plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_ar
 config_app = typer.Typer(help="Show the settings and their origins.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Plugin name or distribution name.")]
-
-SLOW = 0.1
-"""Loading time in seconds above which ``doctor`` reports a plugin as slow."""
 
 
 @plugin_app.command("list")
@@ -93,52 +90,64 @@ def info(name: Name, as_json: Json = False) -> None:
 
 
 @plugin_app.command()
-@outputs.declare(list[FindingRow], reads_only=True)
-def doctor(as_json: Json = False) -> None:
+@outputs.declare(list[FindingRow], reads_only=True, writes_with=("fix",))
+def doctor(
+    as_json: Json = False,
+    fix: bool = option(False, "Repair the problems for which a plugin has a repair.", "--fix"),
+    dry_run: bool = option(False, "Show what --fix would change, and change nothing.", "--dry-run"),
+    yes: bool = option(False, "Repair without asking for confirmation.", "--yes"),
+    online: bool = option(False, "Also check whether the services can be reached.", "--online"),
+) -> None:
     """Import all objects that the plugins register, and run the health checks of the plugins.
 
-    The exit status is 1 if a problem is found.
+    The exit status is 1 if a problem is found and not repaired.
     """
+    if (dry_run or yes) and not fix:
+        raise InvalidInputError(f"{'--dry-run' if dry_run else '--yes'} requires --fix.")
     process.keep_home_unchanged(always=True)
-    registered = plugins.current()
-    findings = [finding for plugin in registered.plugins for finding in _examine(plugin)]
-    findings += [_finding("", "wrong", sentence) for sentence in registered.clashes()]
-    console.show(findings, columns=("plugin", "status", "finding"), as_json=as_json)
-    if any(finding["status"] == "wrong" for finding in findings):
+    found = health_checks.examine(plugins.current(), online=online)
+    repaired: list[dict[str, str]] = []
+    repairable = [each for each in found if each.repair]
+    if fix and repairable and (dry_run or _confirmed(repairable, yes)):
+        repaired = [row for each in repairable for row in _repaired(each, dry_run)]
+        if not dry_run:
+            found = health_checks.examine(plugins.current(), online=online)
+    remaining = [each for each in found if not (dry_run and each.repair)]
+    rows = [
+        *repaired,
+        *({"plugin": e.plugin, "status": e.status, "finding": e.text} for e in remaining),
+    ]
+    columns = ("plugin", "status", "finding", *(("repair",) if repaired else ()))
+    console.show(rows, columns=columns, as_json=as_json)
+    if any(each.status == "wrong" for each in found):
         raise typer.Exit(1)
 
 
-def _finding(plugin: str, status: str, text: str) -> dict[str, str]:
-    return {"plugin": plugin, "status": status, "finding": text}
+def _confirmed(repairable: list[health_checks.Diagnosis], yes: bool) -> bool:
+    """Show the planned repairs, and ask whether to perform them unless ``yes`` is True."""
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InvalidInputError(
+            "The repair requires a confirmation, but standard input is not a terminal.",
+            "Use --fix --dry-run to show the changes, or --fix --yes to perform them.",
+        )
+    for each in repairable:
+        for row in _repaired(each, dry_run=True):
+            console.note(f"{each.text}: {row['repair']}")
+    return typer.confirm("Repair?", err=True)
 
 
-def _examine(plugin: Plugin) -> Iterator[dict[str, str]]:
-    """Yield the findings of ``plugins doctor`` for one plugin."""
-    if plugin.status != "active":
-        wrong = plugin.status in ("failed", "incompatible")
-        text = f"{plugin.status}: {plugin.error}".rstrip(": ")
-        yield _finding(plugin.name, "wrong" if wrong else "off", text)
+def _repaired(each: health_checks.Diagnosis, dry_run: bool) -> Iterator[dict[str, str]]:
+    """Repair a problem, and yield a row that describes the change. A failure is reported."""
+    assert each.repair
+    try:
+        done = each.repair(dry_run)
+    except AstrodomeError as error:
+        console.error(error)
         return
-    for fault in plugin.faults:
-        yield _finding(plugin.name, "wrong", fault)
-    if plugin.seconds > SLOW:
-        text = f"loading takes {1000 * plugin.seconds:.0f} ms at every start"
-        yield _finding(plugin.name, "slow", text)
-    known = len(plugin.faults)
-    valid = 0
-    for spec in plugin.specs:
-        examined = list(protocols.examine(plugin, spec))
-        faults = [(text, optional) for text, optional in examined if text]
-        if isinstance(spec, CheckSpec) and not faults:
-            faults = [(f"{spec.name}: {text}", False) for text in protocols.run_check(plugin, spec)]
-        for text, optional in faults:
-            yield _finding(plugin.name, "optional" if optional else "wrong", text)
-        if text := protocols.undeclared(spec):
-            yield _finding(plugin.name, "note", text)
-        valid += len(examined) - len(faults)
-    for fault in plugin.faults[known:]:
-        yield _finding(plugin.name, "wrong", fault)
-    yield _finding(plugin.name, "ok", f"{valid} registered objects can be imported")
+    status = "wrong" if dry_run else "repaired"
+    yield {"plugin": each.plugin, "status": status, "finding": each.text, "repair": done}
 
 
 @plugin_app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pluggy
 
@@ -123,13 +123,30 @@ class CheckSpec:
     """A health check that ``plugins doctor`` runs.
 
     ``target`` is the import string of a function without arguments that returns problem
-    descriptions. An exception is also reported as a problem.
+    descriptions: strings, or :class:`Finding` objects for problems that can be repaired. An
+    exception is also reported as a problem. ``fix`` is the import string of a function
+    ``fix(finding, dry_run)`` that repairs a problem and returns a description of the change, for
+    example ``delete FILE``. If ``dry_run`` is True, the function must not change anything. A check
+    that connects to services is ``online``; it runs only with the option ``--online``.
     """
 
     name: str
     target: str
     summary: str
     extra: str = ""
+    fix: str = ""
+    online: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem that a health check found and that its function ``fix`` can repair.
+
+    ``text`` describes the problem. ``subject`` is what the repair needs, for example a path.
+    """
+
+    text: str
+    subject: Any = None
 
 
 @hookspec

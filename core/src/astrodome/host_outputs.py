@@ -32,11 +32,12 @@ class NewPluginDocument(TypedDict):
 
 
 class FindingRow(TypedDict):
-    """A finding of ``plugins doctor``."""
+    """A finding of ``plugins doctor``, and the change that repairs or would repair it."""
 
     plugin: str
     status: str
     finding: str
+    repair: NotRequired[str]
 
 
 class SettingRow(TypedDict):

@@ -271,3 +271,29 @@ def cause(error: Exception) -> str:
         return "timeout"
     text = re.sub(r"<[^>]*>:?\s*", "", str(error.args[-1] if error.args else error))
     return SECRET_PARAMETER.sub(r"\1=***", " ".join(str(text).split())) or type(error).__name__
+
+
+def unreachable(services: Mapping[str, str], timeout: float = 10.0) -> list[str]:
+    """Return a problem description for each service that cannot be reached.
+
+    Parameters
+    ----------
+    services
+        URLs of services, keyed by the names that the messages contain. Services without a URL are
+        skipped. A response with a status below 500 means that the service is reachable.
+    timeout
+        Timeout in seconds.
+    """
+    found = []
+    with session(retries=0, timeout=(timeout, timeout)) as connection:
+        for name, url in services.items():
+            if not url:
+                continue
+            try:
+                get(connection, url, name, stream=True).close()
+            except StatusError as error:
+                if error.status >= 500:
+                    found.append(error.message)
+            except AstrodomeError as error:
+                found.append(error.message)
+    return found

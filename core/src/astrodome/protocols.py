@@ -8,7 +8,7 @@ from typing import Any
 
 from . import plugins, reports, signatures, specs
 from .errors import AstrodomeError, reason
-from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
+from .hookspecs import CheckSpec, CommandSpec, Finding, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .registry import Plugin
 from .specs import AnySpec
 
@@ -132,7 +132,7 @@ def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
         optional = False
         try:
             loaded = plugins.load_target(target, plugin, extra)
-            main = field in ("target", "protocol")
+            main = field in ("target", "protocol", "fix")
             faults = list(all_faults(plugin, spec, loaded)) if main else []
         except AstrodomeError as error:
             faults, optional = [f"{error.message} {error.hint}".strip()], bool(extra)
@@ -143,10 +143,11 @@ def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
         yield from ((text, optional) for text in faults or [""])
 
 
-def run_check(plugin: Plugin, spec: CheckSpec) -> list[str]:
-    """Run a health check of a plugin, and return problem descriptions."""
+def run_check(plugin: Plugin, spec: CheckSpec) -> list[Finding | str]:
+    """Run a health check of a plugin, and return the problems that it found."""
     try:
-        return list(plugins.load_target(spec.target, plugin, spec.extra)())
+        found = plugins.load_target(spec.target, plugin, spec.extra)()
+        return [each if isinstance(each, Finding) else str(each) for each in found]
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # A plugin may raise any exception.

@@ -28,6 +28,8 @@ def targets(spec: AnySpec) -> dict[str, str]:
     if isinstance(spec, KindSpec):
         found = {"protocol": spec.protocol, "contract": spec.contract}
         return {field: target for field, target in found.items() if target}
+    if isinstance(spec, CheckSpec) and spec.fix:
+        return {"target": spec.target, "fix": spec.fix}
     return {"target": spec.target}
 
 

@@ -66,17 +66,38 @@ def sweep(folder: Path, age: float = 0.0) -> None:
     Files of running processes are kept. Files from another computer are deleted if they are older
     than one day, and files whose names contain no owner if they are older than ``age`` seconds.
     """
-    now = time.time()
     for part in folder.glob(f".*{PART}*"):
-        state = _state(part.name)
-        limit = {"orphan": 0.0, "foreign": max(age, FOREIGN), "unknown": age}.get(state)
-        with suppress(OSError):  # Another process may delete it at the same time.
-            if limit is None or part.stat().st_mtime > now - limit:
-                continue
-            if part.is_dir():
-                shutil.rmtree(part, ignore_errors=True)
-            else:
-                part.unlink()
+        if is_abandoned(part, age):
+            delete(part)
+
+
+def abandoned(folder: Path, age: float = FOREIGN) -> Iterator[Path]:
+    """Yield the abandoned temporary files and folders in a folder and its subfolders.
+
+    The rules are the same as in :func:`sweep`.
+    """
+    for parent, folders, names in os.walk(folder):
+        parts = [name for name in (*folders, *names) if name.startswith(".") and PART in name]
+        folders[:] = [name for name in folders if name not in parts]
+        yield from (path for name in sorted(parts) if is_abandoned(path := Path(parent, name), age))
+
+
+def is_abandoned(part: Path, age: float) -> bool:
+    """Return whether no process uses a temporary file; ``age`` is explained in :func:`sweep`."""
+    limits = {"orphan": 0.0, "foreign": max(age, FOREIGN), "unknown": age}
+    limit = limits.get(_state(part.name))
+    with suppress(OSError):  # Another process may delete it at the same time.
+        return limit is not None and part.stat().st_mtime <= time.time() - limit
+    return False
+
+
+def delete(part: Path) -> None:
+    """Delete a temporary file or folder. Errors are ignored."""
+    with suppress(OSError):  # Another process may delete it at the same time.
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink()
 
 
 def _state(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from astrodome import CommandSpec, SourceSpec, hookimpl
+from astrodome import CheckSpec, CommandSpec, SourceSpec, hookimpl
 
 
 @hookimpl
@@ -22,4 +22,20 @@ def register_commands() -> Iterable[CommandSpec]:
 def register_sources() -> Iterable[SourceSpec]:
     yield SourceSpec(
         "flux", "goes", "astrodome_goes.source:GoesFlux", summary="GOES XRS flux in the local store"
+    )
+
+
+@hookimpl
+def register_checks() -> Iterable[CheckSpec]:
+    yield CheckSpec(
+        "goes-store",
+        "astrodome_goes.health:check_store",
+        summary="All files in the GOES store can be read.",
+        fix="astrodome_goes.health:set_aside",
+    )
+    yield CheckSpec(
+        "goes-archives",
+        "astrodome_goes.health:check_services",
+        summary="The archives can be reached.",
+        online=True,
     )

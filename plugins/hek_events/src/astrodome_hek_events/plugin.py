@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from astrodome import CommandSpec, SourceSpec, hookimpl
+from astrodome import CheckSpec, CommandSpec, SourceSpec, hookimpl
 
 
 @hookimpl
@@ -25,4 +25,19 @@ def register_sources() -> Iterable[SourceSpec]:
         "astrodome_hek_events.source:HekEvents",
         summary="HEK events in the local store",
         settings="astrodome_hek_events.settings:HekSettings",
+    )
+
+
+@hookimpl
+def register_checks() -> Iterable[CheckSpec]:
+    yield CheckSpec(
+        "event-database",
+        "astrodome_hek_events.health:check_database",
+        summary="The event database can be read.",
+    )
+    yield CheckSpec(
+        "hek",
+        "astrodome_hek_events.health:check_services",
+        summary="HEK can be reached.",
+        online=True,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from astrodome import CommandSpec, SourceSpec, hookimpl
+from astrodome import CheckSpec, CommandSpec, SourceSpec, hookimpl
 
 
 @hookimpl
@@ -35,3 +35,13 @@ def register_sources() -> Iterable[SourceSpec]:
         yield SourceSpec(
             "images", name, f"{package}.{target}", summary=summary, extra=extra, settings=settings
         )
+
+
+@hookimpl
+def register_checks() -> Iterable[CheckSpec]:
+    yield CheckSpec(
+        "image-services",
+        "astrodome_sdo_data.health:check_services",
+        summary="The services of the image sources can be reached.",
+        online=True,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from astrodome import CommandSpec, KindSpec, ModelSpec, ViewSpec, hookimpl
+from astrodome import CheckSpec, CommandSpec, KindSpec, ModelSpec, ViewSpec, hookimpl
 
 
 @hookimpl
@@ -109,4 +109,11 @@ def register_models() -> Iterable[ModelSpec]:
         "astrodome_sood.models.threshold:Threshold",
         summary="Brightness threshold, a baseline that requires no training.",
         verbs=("predict",),
+    )
+
+
+@hookimpl
+def register_checks() -> Iterable[CheckSpec]:
+    yield CheckSpec(
+        "gpu", "astrodome_sood.health:check_gpu", summary="PyTorch can use the installed GPU."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from astrodome import CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
+from astrodome import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, hookimpl
 
 from .config.scope_ml_commands import ALIASES, REPLACED
 
@@ -150,4 +150,14 @@ def register_models() -> Iterator[ModelSpec]:
         "xgb",
         "astrodome_ztf_scope.classifiers.models.xgb:XgbClassifier",
         summary="Gradient-boosted trees (XGBoost) that use only the features.",
+    )
+
+
+@hookimpl
+def register_checks() -> Iterator[CheckSpec]:
+    yield CheckSpec(
+        "services",
+        "astrodome_ztf_scope.config.health:check_services",
+        summary="Kowalski, Fritz and Google Cloud Storage can be reached.",
+        online=True,
     )
