@@ -129,7 +129,7 @@ def settings_table(title: str, models: dict[str, type[BaseModel]]) -> list[str]:
 
 def keys(section: str, schema: dict[str, Any], models: dict[str, Any]) -> Iterator[str]:
     """Yield a line of the table for each key, also for the keys of nested sections."""
-    for name, key in schema["properties"].items():
+    for name, key in schema.get("properties", {}).items():
         path = f"{section}.{name}".lstrip(".")
         if "$ref" in key:
             yield from keys(path, models[key["$ref"].rpartition("/")[2]], models)

@@ -146,7 +146,7 @@ def test_a_plugin_for_interface_1_gets_one_message(observatory: Any, line: str, 
     assert (ran.returncode, ran.stdout) == (0, "looked 1\n")
     (warning,) = ran.stderr.splitlines()
     assert warning.startswith(f"Warning: the plugin old is incompatible: {needs}")
-    assert "the installed astrodome provides version 2.0 of the plugin interface" in warning
+    assert "the installed astrodome provides version 2.1 of the plugin interface" in warning
     assert "update obs-old, or ask its authors for a version that supports interface 2" in warning
 
 
@@ -164,6 +164,6 @@ def test_a_name_of_interface_1_in_a_command_gets_the_same_message(
     ran = observatory.run("old")
     assert ran.returncode == 1 and "Traceback" not in ran.stderr
     assert (
-        "the installed astrodome provides version 2.0" in ran.stderr
+        "the installed astrodome provides version 2.1" in ran.stderr
         and "update obs-old" in ran.stderr
     )

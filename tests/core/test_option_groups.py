@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 import typer
-from astrodome.option_groups import OptionGroup, expand, option
+from astrodome.option_groups import OptionGroup, expand, from_model, option
+from pydantic import BaseModel, Field
 from typer.testing import CliRunner
 
 
@@ -59,3 +60,47 @@ def test_the_signature_lists_every_option_once() -> None:
 
 def test_the_representation_of_a_group_contains_its_values() -> None:
     assert repr(Cut(minimum=1.0, strict=True)) == "Cut(minimum=1.0, strict=True)"
+
+
+class Fit(BaseModel):
+    trees: int = Field(100, ge=1, lt=1000, description="Number of trees.")
+    rate: float | None = Field(None, gt=0, description="Learning rate.")
+    layout: Literal["auto", "disks"] = Field("auto", description="Layout.")
+    waves: list[int] = Field([171], description="Wavelengths, in angstroms.")
+    deep: bool = Field(True, description="Whether trees are deep.")
+    weights: dict[str, float] = Field({}, description="A mapping has no option.")
+    seed: int = Field(0, description="Excluded.")
+
+
+def test_a_group_is_generated_from_a_pydantic_model() -> None:
+    class Base(OptionGroup, panel="Fit options"):
+        pass
+
+    group = from_model(Fit, Base, {"seed"})
+    assert issubclass(group, Base) and group.panel == "Fit options"
+
+    def fit(*, options: OptionGroup) -> None:
+        print(options.given())
+
+    fit.__annotations__["options"] = group
+    app = typer.Typer(add_completion=False)
+    app.command()(expand(fit))
+
+    def output(*args: str) -> str:
+        return CliRunner().invoke(app, list(args)).output
+
+    assert output() == "{}\n"
+    given = ("--trees", "999", "--rate", "0.5", "--layout", "disks", "--waves", "171", "--no-deep")
+    assert output(*given, "--waves", "193") == (
+        "{'trees': 999, 'rate': 0.5, 'layout': 'disks', 'waves': [171, 193], 'deep': False}\n"
+    )
+    for wrong in (("--trees", "0"), ("--trees", "1000"), ("--layout", "x"), ("--seed", "1")):
+        assert CliRunner().invoke(app, list(wrong)).exit_code == 2
+    assert "--weights" not in output("--help") and "Fit options" in output("--help")
+    texts = {name: getattr(group, name).help for name in group.__annotations__}
+    assert texts["trees"] == "Number of trees (default: 100)."
+    assert texts["rate"] == "Learning rate."
+    assert (
+        texts["waves"] == "Wavelengths, in angstroms (default: 171). This option can be repeated."
+    )
+    assert texts["deep"] == "Whether trees are deep (default: yes)."

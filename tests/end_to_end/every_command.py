@@ -26,7 +26,7 @@ SMALL = (
 TRAIN = (("--data-dir={patches}", "--epochs=1", *SMALL),)
 FINDERS = ("detect", "segmentation", "statistics")
 """Models that find defects."""
-TRAIN_FINDER = ((*TRAIN[0], "--set", "model.options.epoch_images=16"),)
+TRAIN_FINDER = ((*TRAIN[0], "--epoch-images=16"),)
 PREDICT = (("--data-dir={patches}", "--load-path={run}", *SMALL),)
 TOKEN = "--token={token}"
 
@@ -53,6 +53,7 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sdo sood ce_vae predict": PREDICT,
     "sdo sood ae predict": (("--data-dir={patches}", "--load-path={run_ae}", *SMALL),),
     **{f"sdo sood {model} train": TRAIN_FINDER for model in FINDERS},
+    "sdo sood statistics train": TRAIN,
     **{
         f"sdo sood {model} predict": (("--data-dir={patches}", f"--load-path={{run_{model}}}"),)
         for model in FINDERS

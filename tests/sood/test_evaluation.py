@@ -130,11 +130,11 @@ def test_labels_are_read_from_a_file(patches: Path, sood: Callable[..., Result],
 def test_models_with_different_image_sizes_are_an_error(
     patches: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    sizes = {"small": 32, "large": 64}
+    sizes = {"threshold": 32, "large": 64}
     monkeypatch.setattr(evaluate, "load_models", lambda *_: ([], sizes))
     options = evaluate.EvaluationOptions()
     with pytest.raises(AstrodomeError, match="Invalid image size 32 x 32: large was trained with"):
-        evaluate.evaluate_models([*sizes], {}, options, images=FolderImages(patches, 32))
+        evaluate.evaluate_models(["threshold"], {}, options, images=FolderImages(patches, 32))
 
 
 FLUX_AND_EVENTS = """

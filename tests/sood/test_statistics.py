@@ -230,7 +230,7 @@ def test_a_few_constant_images_are_sufficient(tmp_path: Path, count: int) -> Non
 
 
 def test_an_unknown_layout_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="expected auto, patches or disks, got 'disk'"):
+    with pytest.raises(AstrodomeError, match="should be 'auto', 'patches' or 'disks', got 'disk'"):
         fitted(np.zeros((2, 1, 8, 8)), tmp_path / "run", layout="disk")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
 
 __version__ = "0.1.0"
-API_VERSION = (2, 0)
+API_VERSION = (2, 1)
 """Version of the plugin interface, as (major, minor)."""
 
 __all__ = [

@@ -54,7 +54,9 @@ class ModelSpec:
 
     ``target`` is the import string of a class that can be called without arguments. ``extra`` is
     the name of the extra (optional dependencies) that the target requires. ``verbs``
-    are the names of the commands that the model supports, for example ``train``.
+    are the names of the commands that the model supports, for example ``train``. ``settings`` is
+    the import string of a pydantic model with the options of the model, and of the settings section
+    ``TASK_NAME``. Its module must not import the libraries of the target.
     """
 
     task: str
@@ -63,6 +65,7 @@ class ModelSpec:
     summary: str
     extra: str = ""
     verbs: tuple[str, ...] = ("train", "predict")
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)

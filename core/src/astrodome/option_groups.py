@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from copy import copy
 from types import SimpleNamespace
-from typing import Annotated, Any, ClassVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hints
 
 import typer
 from typer.models import OptionInfo
 
 from . import times
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as a single JSON document.")]
 """Type of the parameter ``as_json`` of a command."""
@@ -113,3 +116,85 @@ def _options(group: type[OptionGroup]) -> Iterator[tuple[str, Any]]:
     for name, hint in get_type_hints(group, include_extras=True).items():
         if name != "panel":
             yield name, hint
+
+
+def from_model(
+    model: type[BaseModel], base: type[OptionGroup] = OptionGroup, exclude: Collection[str] = ()
+) -> type[OptionGroup]:
+    """Return a group with an option for each field of a pydantic model.
+
+    The value of an option that is not specified is None; see :meth:`OptionGroup.given`. Validate
+    the specified values with the pydantic model. Fields whose values are mappings or have several
+    types have no option.
+
+    Parameters
+    ----------
+    model
+        Pydantic model. The type, limits, choices, default and description of each field determine
+        the option.
+    base
+        Base class of the group. Its ``panel`` is the title of the group in the help page.
+    exclude
+        Names of fields that have no option.
+
+    Examples
+    --------
+    >>> from pydantic import BaseModel, Field
+    >>> class Forest(BaseModel):
+    ...     trees: int = Field(100, ge=1, description="Number of trees.")
+    >>> from_model(Forest).trees.help
+    'Number of trees (default: 100).'
+    """
+    fields: dict[str, Any] = {"__module__": __name__}
+    hints: dict[str, Any] = {}
+    properties = model.model_json_schema().get("properties", {})
+    for name, schema in properties.items():
+        several, single = _item(schema)
+        parsed = _parameter(single)
+        if parsed is None or name in exclude:
+            continue
+        kind, more = parsed
+        hints[name] = (list[kind] if several else kind) | None  # type: ignore[valid-type]
+        fields[name] = option(None, _help(schema, several), **more)
+    fields["__annotations__"] = hints
+    return type(model.__name__, (base,), fields, panel=base.panel)
+
+
+def _item(schema: Mapping[str, Any]) -> tuple[bool, Mapping[str, Any]]:
+    """Return whether a value is a list, and the JSON Schema of the value or of its items."""
+    choices = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if len(choices) == 1:
+        schema = choices[0]
+    if schema.get("type") == "array":
+        return True, schema.get("items", {})
+    return False, schema
+
+
+def _parameter(schema: Mapping[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+    """Return the Python type and the arguments of an option for the JSON Schema of a value."""
+    kind = schema.get("type")
+    limits = {"min": schema.get("minimum"), "max": schema.get("maximum")}
+    if kind == "integer":  # Typer supports only inclusive limits.
+        if "exclusiveMinimum" in schema:
+            limits["min"] = schema["exclusiveMinimum"] + 1
+        if "exclusiveMaximum" in schema:
+            limits["max"] = schema["exclusiveMaximum"] - 1
+        return int, limits
+    if kind == "number":
+        return float, limits
+    if kind == "string":
+        return Literal[tuple(schema["enum"])] if "enum" in schema else str, {}
+    return (bool, {}) if kind == "boolean" else None
+
+
+def _help(schema: Mapping[str, Any], several: bool) -> str:
+    """Return the description of a field, followed by its default value."""
+    text = " ".join(str(schema.get("description", "")).split()).rstrip(".")
+    default = schema.get("default")
+    if isinstance(default, list):
+        default = ", ".join(str(one) for one in default) or "none"
+    elif isinstance(default, bool):
+        default = "yes" if default else "no"
+    if default not in (None, ""):
+        text = f"{text} (default: {default})".strip()
+    return f"{text}. This option can be repeated." if several else f"{text}."

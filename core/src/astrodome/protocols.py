@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import plugins, reports, signatures, specs
 from .errors import AstrodomeError, reason
 from .hookspecs import CheckSpec, CommandSpec, Finding, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .registry import Plugin
 from .specs import AnySpec
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Implementation = SourceSpec | ModelSpec | ViewSpec
 """Specs whose target is a class that implements the protocol of a declared kind."""
@@ -22,6 +25,28 @@ def load(plugin: Plugin, spec: Implementation) -> Any:
     if wrong := fault(spec, target):
         raise reports.invalid(plugin, f"registers '{spec.name}', but {wrong}")
     return target
+
+
+def load_options(plugin: Plugin, spec: ModelSpec) -> type[BaseModel]:
+    """Import the pydantic model with the options of a model backend.
+
+    Raises AstrodomeError if it cannot be imported or is not valid.
+    """
+    model: type[BaseModel] = plugins.load_target(spec.settings, plugin)
+    if wrong := options_fault(spec, model):
+        raise reports.invalid(plugin, f"registers '{spec.name}', but {wrong}")
+    return model
+
+
+def options_fault(spec: ModelSpec, model: Any) -> str:
+    """Return a message if an object cannot define the options of a model, else an empty string."""
+    fields = getattr(model, "model_fields", None)
+    if not isinstance(model, type) or fields is None:
+        return f"{spec.settings} is not a pydantic model"
+    required = [name for name, field in fields.items() if field.is_required()]
+    if required:
+        return f"the option '{required[0]}' in {spec.settings} has no default value"
+    return ""
 
 
 def declaration(spec: Implementation) -> tuple[Plugin, KindSpec] | None:
@@ -80,6 +105,16 @@ def _wrong_signatures(spec: Implementation, target: Any) -> Iterator[str]:
     yield from signatures.faults(protocol, target, names)
 
 
+def options_faults(spec: ModelSpec, model: Any) -> Iterator[str]:
+    """Yield problem descriptions for the pydantic model with the options of a model backend."""
+    if wrong := options_fault(spec, model):
+        yield wrong
+        return
+    for name, field in model.model_fields.items():
+        if not field.description:
+            yield f"the option '{name}' in {spec.settings} has no description"
+
+
 def undeclared(spec: AnySpec) -> str:
     """Return a message if no plugin declares the kind of a spec, otherwise an empty string."""
     if not isinstance(spec, Implementation) or declaration(spec):
@@ -134,6 +169,8 @@ def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
             loaded = plugins.load_target(target, plugin, extra)
             main = field in ("target", "protocol", "fix")
             faults = list(all_faults(plugin, spec, loaded)) if main else []
+            if isinstance(spec, ModelSpec) and not main:
+                faults = list(options_faults(spec, loaded))
         except AstrodomeError as error:
             faults, optional = [f"{error.message} {error.hint}".strip()], bool(extra)
         except KeyboardInterrupt:

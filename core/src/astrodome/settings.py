@@ -295,7 +295,7 @@ def validate(
         return model.model_validate(given, extra="forbid")
     except ValidationError as error:
         faults = error.errors()
-    lines = []
+    lines, places = [], []
     for fault in faults:
         loc = tuple(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
@@ -304,9 +304,12 @@ def validate(
             text = f"{fault['msg']}, got {_short(masked('.'.join(loc), fault['input']))}"
         place = where if isinstance(where, str) else where(loc[0] if loc else "")
         key = ".".join(filter(None, [prefix, *loc]))
+        places.append(place)
         lines.append(f"{place}: '{key}': {text}" if place else f"Invalid argument '{key}': {text}")
     text = "\n       ".join(dict.fromkeys(lines))
-    raise AstrodomeError(text if text.endswith("?") else f"{text}.", exit_code=1 if where else 2)
+    raise AstrodomeError(
+        text if text.endswith("?") else f"{text}.", exit_code=1 if any(places) else 2
+    )
 
 
 def _names(annotation: Any, loc: tuple[str, ...]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
@@ -37,8 +37,20 @@ def settings_models(spec: AnySpec) -> dict[str, str]:
     """Return the import strings of the settings models in a spec, keyed by section name."""
     given = getattr(spec, "settings", "")
     if isinstance(given, str):
-        return {spec.name: given} if given else {}
+        return {section(spec): given} if given else {}
     return dict(given)
+
+
+def section(spec: AnySpec) -> str:
+    """Return the name of the settings section of a spec, for example ``sood_forest``."""
+    if isinstance(spec, ModelSpec):  # Environment variables cannot contain a hyphen.
+        return f"{spec.task}_{spec.name}".replace("-", "_")
+    return spec.name
+
+
+def _settings_targets(spec: AnySpec) -> Iterator[tuple[str, str]]:
+    for target in settings_models(spec).values():
+        yield "settings", target
 
 
 def fault(spec: AnySpec) -> str:
@@ -66,7 +78,7 @@ def fault(spec: AnySpec) -> str:
         return f"the role of its KindSpec '{spec.name}' must be 'source', 'model' or 'view'"
     if isinstance(spec, ViewSpec) and (wrong := _view_fault(spec)):
         return wrong
-    for field_name, target in targets(spec).items():
+    for field_name, target in [*targets(spec).items(), *_settings_targets(spec)]:
         module, colon, name = target.partition(":")
         if not (colon and name.isidentifier() and all(p.isidentifier() for p in module.split("."))):
             return f"the {field_name} {target!r} of '{spec.name}' must be 'package.module:name'"

@@ -7,10 +7,9 @@ same folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from functools import reduce
-from operator import getitem
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +24,9 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
 )
+
+from .model_options import complete_options
+from .nested import get_key, merge, nest
 
 OPTIONS = ""
 """Origin of configuration values that are not read from a file."""
@@ -89,7 +91,7 @@ class ModelSection(ConfigSection):
     load_path: Path | None = None
     """Run folder or weights file."""
     options: dict[str, Any] = {}
-    """Model-specific options."""
+    """Options of the model; see the settings section sood_MODEL."""
 
 
 class SdoMlV2Section(ConfigSection):
@@ -297,6 +299,7 @@ def load(
     *,
     from_run: bool = False,
     model: str = "",
+    several_models: bool = False,
 ) -> Config:
     """Merge the configuration values from all sources, and validate the result.
 
@@ -311,7 +314,11 @@ def load(
         If True, start from the configuration of the run at ``model.load_path``, which has lower
         priority than the file. If the run contains only weights, read the network shape from them.
     model
-        Name of the model. Its default values have the lowest priority.
+        Name of the model. Its default values have the lowest priority, and ``model.options``
+        contains all its options.
+    several_models
+        Whether the file and the overrides are used for several models. Options that the model does
+        not have are then ignored; see :func:`.model_options.check_options`.
 
     Raises
     ------
@@ -319,18 +326,23 @@ def load(
         If a value is invalid. The message contains the file, the key and the expected type.
     """
     layers = [(str(path), settings.read_yaml(path)) for path in _with_defaults(file)]
-    layers += [(OPTIONS, _nested(key, value)) for key, value in (overrides or {}).items()]
+    layers += [(OPTIONS, nest(key, value)) for key, value in (overrides or {}).items()]
     for origin, layer in layers:
         settings.validate(Config, layer, origin)
     defaults = MODEL_DEFAULTS.get(model, {})
-    given: dict[str, Any] = reduce(_merge, [layer for _, layer in layers], {})
-    config = settings.validate(Config, _merge(defaults, given), OPTIONS)
+    given: dict[str, Any] = reduce(merge, [layer for _, layer in layers], {})
+    config = settings.validate(Config, merge(defaults, given), OPTIONS)
     weights = config.model.load_path
-    if not from_run or weights is None:
-        return config
-    saved = (weights if weights.is_dir() else weights.parent) / "config.yaml"
-    run = _run_settings(settings.read_yaml(saved)) if saved.is_file() else _network_shape(weights)
-    return settings.validate(Config, reduce(_merge, [defaults, run, given]), str(saved))
+    if from_run and weights is not None:
+        saved = (weights if weights.is_dir() else weights.parent) / "config.yaml"
+        run = (
+            _run_settings(settings.read_yaml(saved)) if saved.is_file() else _network_shape(weights)
+        )
+        config = settings.validate(Config, reduce(merge, [defaults, run, given]), str(saved))
+        layers.insert(0, (str(saved), run))
+    if model:
+        config.model.options = complete_options(model, layers, several_models)
+    return config
 
 
 def _with_defaults(file: Path | None) -> list[Path]:
@@ -338,20 +350,6 @@ def _with_defaults(file: Path | None) -> list[Path]:
         return []
     defaults = file.parent / "defaults.yaml"
     return [defaults, file] if defaults.is_file() and defaults != file else [file]
-
-
-def get_key(plain: Mapping[str, Any], key: str) -> Any:
-    """Return the value for a dotted key in nested mappings."""
-    return reduce(getitem, key.split("."), plain)
-
-
-def flatten(plain: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield the dotted key and the value of each item in nested mappings."""
-    for key, value in plain.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 def _run_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
@@ -374,18 +372,3 @@ def _network_shape(path: Path) -> dict[str, Any]:
         return {}
     metadata, _ = weights.read(path)
     return {"model": {key: metadata[key] for key in weights.SHAPE if key in metadata}}
-
-
-def _nested(dotted: str, value: Any) -> dict[str, Any]:
-    """Return nested dicts that contain only the value for the given dotted key."""
-    key, dot, rest = dotted.partition(".")
-    return {key: _nested(rest, value) if dot else value}
-
-
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    result = dict(below)
-    for key, value in above.items():
-        old = result.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        result[key] = _merge(old, value) if both else value  # type: ignore[arg-type]
-    return result

@@ -24,6 +24,7 @@ def register_kinds() -> Iterable[KindSpec]:
         "astrodome_sood.protocols:AnomalyModel",
         summary="Anomaly detection in images of the Sun.",
         role="model",
+        contract="astrodome_sood.cli.model_options:problems",
         optional=("train", "reconstruct", "generate", "explain"),
         template="astrodome_sood:templates/sood",
     )
@@ -74,6 +75,7 @@ def register_models() -> Iterable[ModelSpec]:
         "astrodome_sood.models.detect:DetectModel",
         summary="Segmentation of defects, combined with local statistics.",
         verbs=("train", "predict", "explain"),
+        settings="astrodome_sood.model_settings:DetectSettings",
     )
     yield ModelSpec(
         "sood",
@@ -81,6 +83,7 @@ def register_models() -> Iterable[ModelSpec]:
         "astrodome_sood.models.statistics:StatisticsModel",
         summary="Density of local statistics, which explains its scores.",
         verbs=("train", "predict", "explain"),
+        settings="astrodome_sood.model_settings:StatisticsSettings",
     )
     yield ModelSpec(
         "sood",
@@ -88,6 +91,7 @@ def register_models() -> Iterable[ModelSpec]:
         "astrodome_sood.models.segmentation:SegmentationModel",
         summary="U-Net that is trained to find generated defects.",
         verbs=("train", "predict"),
+        settings="astrodome_sood.model_settings:SegmentationSettings",
     )
     yield ModelSpec(
         "sood",
@@ -95,6 +99,7 @@ def register_models() -> Iterable[ModelSpec]:
         "astrodome_sood.models.ce_vae:CeVae",
         summary="Context-encoding variational autoencoder.",
         verbs=("train", "predict", "reconstruct", "generate"),
+        settings="astrodome_sood.model_settings:AutoencoderSettings",
     )
     yield ModelSpec(
         "sood",
@@ -102,6 +107,7 @@ def register_models() -> Iterable[ModelSpec]:
         "astrodome_sood.models.ae:Ae",
         summary="Plain convolutional autoencoder.",
         verbs=("train", "predict", "reconstruct"),
+        settings="astrodome_sood.model_settings:AutoencoderSettings",
     )
     yield ModelSpec(
         "sood",
@@ -109,6 +115,7 @@ def register_models() -> Iterable[ModelSpec]:
         "astrodome_sood.models.threshold:Threshold",
         summary="Brightness threshold, a baseline that requires no training.",
         verbs=("predict",),
+        settings="astrodome_sood.model_settings:ThresholdSettings",
     )
 
 

@@ -26,8 +26,8 @@ from astrodome.testing import ModelContract
 from numpy.typing import NDArray
 
 from . import config as configuration
+from .model_options import TASK
 from .protocols import Explanation
-from .training import TASK
 
 UNSAFE = (".pkl", ".pickle", ".joblib")
 """Extensions of files that can execute code when they are loaded."""

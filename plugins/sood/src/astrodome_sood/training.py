@@ -11,10 +11,11 @@ from typing import Any
 from astrodome import AstrodomeError, InvalidInputError, files, models, settings
 from astrodome.runs import Run, provenance
 
-from .config import Config, flatten
+from .config import Config
+from .model_options import TASK, completed
+from .nested import flatten
 from .protocols import ImageDataset, ImageSet
 
-TASK = "sood"
 DISTRIBUTIONS = ("astrodome-sood", "torch", "lightning", "numpy", "pillow")
 CHANGEABLE_KEYS = (
     "train.n_epochs",
@@ -85,6 +86,7 @@ def train_run(model: str, images: ImageDataset, config: Config) -> TrainingResul
             TASK,
             model,
             config.plain(),
+            options=config.model.options,
             data_dir=images.location,
             n_epochs=config.train.n_epochs,
             images=len(images),
@@ -121,7 +123,10 @@ def _check_same_run(path: Path, model: str, config: Config, digest: str) -> None
         raise AstrodomeError(
             f"The run in {path} was trained with different images.", "Choose another run folder."
         )
-    saved = dict(flatten(settings.read_yaml(path / "config.yaml")))
+    plain = settings.read_yaml(path / "config.yaml")
+    if isinstance(section := plain.get("model"), dict):
+        section["options"] = completed(model, section.get("options", {}))
+    saved = dict(flatten(plain))
     for key, value in flatten(config.plain()):
         if saved.get(key) != value and not key.startswith(CHANGEABLE_KEYS):
             raise AstrodomeError(

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from astrodome import models as registered
 from astrodome import settings
 from astrodome.runs import Run
 
+from ..model_options import TASK
 from .arguments import Keys, Model, StrPath, overrides_of, to_text
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def benchmark(
         defects.
     **options
         Configuration values of all models, passed as keyword arguments, for example ``devices``.
+        An option of a model, for example ``epoch_images``, is used for all models that have it.
         The default for ``devices`` is ``"cpu"``.
 
     Returns
@@ -85,6 +88,6 @@ def benchmark(
         [to_text(each.path if isinstance(each, Run) else each) for each in several],
         folder,
         settings.validate(BenchmarkOptions, chosen, ""),
-        {"devices.gpus": 0} | overrides_of(config, options),
+        {"devices.gpus": 0} | overrides_of(config, options, registered.specs(TASK)),
         load_solar_ood(folder, quick),
     )

@@ -62,7 +62,8 @@ def train(
         configuration key without its section, for example ``lr`` for ``train.lr``. Other examples
         are ``target_size`` (in pixels), ``batch_size``, ``beta``, ``z_dim``, ``fmap_sizes``,
         ``dataset`` and ``channel``. ``epochs`` is the total number of epochs, and ``seed`` is the
-        seed for all random numbers.
+        seed for all random numbers. The options of the model, such as ``layout`` of
+        ``"statistics"``, are passed in the same way, or as a mapping in the argument ``options``.
 
     Returns
     -------

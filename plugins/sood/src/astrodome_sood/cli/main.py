@@ -10,7 +10,8 @@ from typing import Any
 import typer
 from astrodome import ModelSpec, lazy, models
 
-TASK = "sood"
+from ..model_options import TASK
+
 COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": (
         "evaluate",

@@ -2,105 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import ClassVar
 
 import typer
-from astrodome import ModelSpec, compute, console, outputs
-from astrodome.option_groups import Json, OptionGroup, expand, option
+from astrodome import ModelSpec, compute, console, lazy, outputs
+from astrodome.option_groups import Json, expand, option
 
 from . import documents
+from .model_options import option_group, option_verb
 from .options import (
     AutoencoderOptions,
     ConfigOptions,
+    GenerateOptions,
     ImageOptions,
+    ModelSpecificOptions,
+    PredictOptions,
     ScoreOptions,
+    TrainOptions,
+    UnusedOptions,
     WeightsOptions,
     load_config,
     print_warnings,
     show_progress,
 )
 
-
-class TrainOptions(OptionGroup):
-    """Options of the command ``train``."""
-
-    log_dir: Path | None = option(None, "Run folder (default: runs/MODEL).", "-o", "--log-dir")
-    epochs: int | None = option(None, "Total number of epochs.", "--epochs", "--n-epochs")
-    lr: float | None = option(None, "Learning rate.")
-    load_path: Path | None = option(None, "File with the initial weights.", "-l", "--load-path")
-    strategy: str | None = option(None, "Lightning strategy for training on several devices.")
-    nodes: int | None = option(None, "Number of machines for distributed training.", min=1)
-    logger: list[str] | None = option(
-        None,
-        "Logger to use in addition to the file metrics.csv. This option can be repeated.",
-        metavar="tensorboard|wandb",
-    )
-    profile: bool | None = option(
-        None, "Write a profile of the training to the run folder.", "--profile"
-    )
-    print_every_iter: int | None = option(
-        None, "Interval between two reports of the training loss, in training steps.", min=1
-    )
+COMMANDS = {
+    "train": "Train a model.",
+    "predict": "Score images or their pixels, and list the most anomalous images first.",
+    "reconstruct": "Reconstruct images, and write their latent vectors and reconstruction errors.",
+    "generate": "Generate random images, or interpolate between two images.",
+}
+"""Commands of a model, with their summaries."""
 
 
-class PredictOptions(OptionGroup):
-    """Options of the command ``predict``."""
+class VerbGroup(lazy.LazyGroup):
+    """Group with the commands of a model. The options of the model are read when one is used."""
 
-    predict_mode: str | None = option(
-        None,
-        "Prediction mode. 'sample' (default) computes one score for each image, and 'pixel' "
-        "computes one score for each pixel.",
-        "-m",
-        "--predict-mode",
-        "--precit-mode",
-        "--mode",
-        metavar="sample|pixel",
-    )
-    test_dir: Path | None = option(
-        None,
-        "Folder with the images to score. It takes precedence over --data-dir.",
-        "-t",
-        "--test-dir",
-    )
-    false_alarm_rate: float | None = option(
-        None,
-        "Rate at which clean images are marked as anomalous, for example 0.01. The run must be "
-        "calibrated.",
-    )
-    scale: str | None = option(
-        None,
-        "Gray scale of the maps. 'run' (default) uses the same scale for all maps, and 'image' "
-        "uses a separate scale for each map.",
-        metavar="run|image",
-    )
-    log_dir: Path | None = option(
-        None, "Folder in which the output folder is created.", "-o", "--log-dir", hidden=True
-    )
+    spec: ClassVar[ModelSpec]
 
-
-class UnusedOptions(OptionGroup):
-    """Options of ``sdo-cli sood MODEL predict`` that have no effect."""
-
-    n_epochs: str | None = option(None, "This option has no effect.", hidden=True)
-    lr: str | None = option(None, "This option has no effect.", hidden=True)
-    print_every_iter: str | None = option(None, "This option has no effect.", hidden=True)
-    logger: str | None = option(None, "This option has no effect.", hidden=True)
+    def entries(self) -> Mapping[str, lazy.Entry]:
+        return {
+            verb: lazy.Entry(text, partial(_command, self.spec, verb))
+            for verb, text in COMMANDS.items()
+            if verb in self.spec.verbs
+        }
 
 
 def model_commands(spec: ModelSpec) -> typer.Typer:
     """Return a Typer app with the commands that a model supports."""
+    group = type("ModelVerbs", (VerbGroup,), {"spec": spec})
+    return typer.Typer(cls=group, no_args_is_help=True, help=spec.summary)
+
+
+def _command(spec: ModelSpec, verb: str) -> Callable[..., None]:
     known = {
         "train": _train,
         "predict": _predict,
         "reconstruct": _reconstruct,
         "generate": _generate,
     }
-    group = typer.Typer(no_args_is_help=True, help=spec.summary)
-    for verb in spec.verbs:
-        if verb in known:
-            group.command(verb)(expand(known[verb](spec.name)))
-    return group
+    command = known[verb](spec.name)
+    if verb == option_verb(spec):
+        command.__annotations__["options"] = option_group(spec)
+    return expand(command)
 
 
 def _train(model: str) -> Callable[..., None]:
@@ -111,6 +77,7 @@ def _train(model: str) -> Callable[..., None]:
         images: ImageOptions,
         training: TrainOptions,
         network: AutoencoderOptions,
+        options: ModelSpecificOptions,
         as_json: Json = False,
     ) -> None:
         """Train a model. Run the same command again to resume an interrupted training run."""
@@ -118,7 +85,7 @@ def _train(model: str) -> Callable[..., None]:
         from ..scoring.calibration import train_and_calibrate
         from ..views.model_card import write_model_card
 
-        config = load_config(settings, images, training, network, model=model)
+        config = load_config(settings, images, training, network, options, model=model)
         with show_progress():
             opened = open_images(config)
             result = train_and_calibrate(model, opened, config)
@@ -150,6 +117,7 @@ def _predict(model: str) -> Callable[..., None]:
         scores: ScoreOptions,
         network: AutoencoderOptions,
         unused: UnusedOptions,
+        options: ModelSpecificOptions,
         jobs: int = option(1, "Number of processes that compute scores.", min=1),
         scheduler: str = option("", "Address of a Dask scheduler, for example tcp://HOST:8786."),
         top: int = option(10, "Number of images to show. 0 means all images.", min=0),
@@ -160,7 +128,7 @@ def _predict(model: str) -> Callable[..., None]:
 
         for name in unused.given():
             console.warn(f"The option --{name.replace('_', '-')} has no effect in predict.")
-        groups = (settings, weights, images, prediction, scores, network)
+        groups = (settings, weights, images, prediction, scores, network, options)
         config = load_config(*groups, from_run=True, model=model)
         if prediction.log_dir and not weights.pred_dir:
             config.predict.pred_dir = prediction.log_dir / "predictions"
@@ -199,19 +167,6 @@ def _reconstruct(model: str) -> Callable[..., None]:
         console.finish(result.outcome, "reconstructed", "images")
 
     return reconstruct
-
-
-class GenerateOptions(OptionGroup):
-    """Options of the command ``generate``."""
-
-    count: int = option(128, "Number of images to generate.", "-n", "--n", min=1)
-    seed: int | None = option(None, "Seed for all random numbers.")
-    interpolate: tuple[Path, Path] | None = option(
-        None,
-        "Paths of two images. The generated images are interpolated between these images.",
-        metavar="A B",
-    )
-    wavelength: int | None = option(None, "Wavelength of the AIA colormap, in angstroms.")
 
 
 def _generate(model: str) -> Callable[..., None]:

@@ -106,6 +106,89 @@ class ScoreOptions(OptionGroup):
     )
 
 
+class TrainOptions(OptionGroup):
+    """Options of the command ``train``."""
+
+    log_dir: Path | None = option(None, "Run folder (default: runs/MODEL).", "-o", "--log-dir")
+    epochs: int | None = option(None, "Total number of epochs.", "--epochs", "--n-epochs")
+    lr: float | None = option(None, "Learning rate.")
+    load_path: Path | None = option(None, "File with the initial weights.", "-l", "--load-path")
+    strategy: str | None = option(None, "Lightning strategy for training on several devices.")
+    nodes: int | None = option(None, "Number of machines for distributed training.", min=1)
+    logger: list[str] | None = option(
+        None,
+        "Logger to use in addition to the file metrics.csv. This option can be repeated.",
+        metavar="tensorboard|wandb",
+    )
+    profile: bool | None = option(
+        None, "Write a profile of the training to the run folder.", "--profile"
+    )
+    print_every_iter: int | None = option(
+        None, "Interval between two reports of the training loss, in training steps.", min=1
+    )
+
+
+class PredictOptions(OptionGroup):
+    """Options of the command ``predict``."""
+
+    predict_mode: str | None = option(
+        None,
+        "Prediction mode. 'sample' (default) computes one score for each image, and 'pixel' "
+        "computes one score for each pixel.",
+        "-m",
+        "--predict-mode",
+        "--precit-mode",
+        "--mode",
+        metavar="sample|pixel",
+    )
+    test_dir: Path | None = option(
+        None,
+        "Folder with the images to score. It takes precedence over --data-dir.",
+        "-t",
+        "--test-dir",
+    )
+    false_alarm_rate: float | None = option(
+        None,
+        "Rate at which clean images are marked as anomalous, for example 0.01. The run must be "
+        "calibrated.",
+    )
+    scale: str | None = option(
+        None,
+        "Gray scale of the maps. 'run' (default) uses the same scale for all maps, and 'image' "
+        "uses a separate scale for each map.",
+        metavar="run|image",
+    )
+    log_dir: Path | None = option(
+        None, "Folder in which the output folder is created.", "-o", "--log-dir", hidden=True
+    )
+
+
+class UnusedOptions(OptionGroup):
+    """Options of ``sdo-cli sood MODEL predict`` that have no effect."""
+
+    n_epochs: str | None = option(None, "This option has no effect.", hidden=True)
+    lr: str | None = option(None, "This option has no effect.", hidden=True)
+    print_every_iter: str | None = option(None, "This option has no effect.", hidden=True)
+    logger: str | None = option(None, "This option has no effect.", hidden=True)
+
+
+class GenerateOptions(OptionGroup):
+    """Options of the command ``generate``."""
+
+    count: int = option(128, "Number of images to generate.", "-n", "--n", min=1)
+    seed: int | None = option(None, "Seed for all random numbers.")
+    interpolate: tuple[Path, Path] | None = option(
+        None,
+        "Paths of two images. The generated images are interpolated between these images.",
+        metavar="A B",
+    )
+    wavelength: int | None = option(None, "Wavelength of the AIA colormap, in angstroms.")
+
+
+class ModelSpecificOptions(OptionGroup, panel="Model options"):
+    """Options of a model; see :func:`.model_options.option_group`."""
+
+
 def given_keys(*groups: OptionGroup) -> dict[str, Any]:
     """Return the configuration values set with options, keyed by dotted configuration key.
 
@@ -113,9 +196,17 @@ def given_keys(*groups: OptionGroup) -> dict[str, Any]:
     """
     from .. import config
 
-    given = {key: value for group in groups for key, value in group.given().items()}
+    own = [group for group in groups if isinstance(group, ModelSpecificOptions)]
+    shared = [group for group in groups if group not in own]
+    given = {key: value for group in shared for key, value in group.given().items()}
     found = assignments(given.get("assignment") or [])
-    return found | config.by_key({k: v for k, v in given.items() if v not in ([], ())})
+    found |= config.by_key({k: v for k, v in given.items() if v not in ([], ())})
+    return found | {
+        f"model.options.{name}": value
+        for group in own
+        for name, value in group.given().items()
+        if value not in ([], ())
+    }
 
 
 def load_config(*groups: OptionGroup, from_run: bool = False, model: str = "") -> Config:

@@ -21,9 +21,11 @@ from astrodome import AstrodomeError, InvalidInputError, compute, models
 from astrodome.runs import provenance
 from pydantic import BaseModel, NonNegativeInt, PositiveInt
 
+from .. import config as configuration
 from .. import progress
 from ..config import AsItems
-from ..training import DISTRIBUTIONS, TASK
+from ..model_options import TASK, check_options
+from ..training import DISTRIBUTIONS
 from . import leave_out, metrics, shift
 from .benchmark_run import (
     INSTRUMENT,
@@ -240,6 +242,8 @@ def _tasks(
 ) -> list[BenchmarkTask]:
     """Return the runs of all models. The longest runs are started first."""
     specs = models.specs(TASK)
+    if all(name in specs for name in names):
+        check_options(names, configuration.load(None, overrides).model.options)
     tasks = []
     for name in names:
         if name not in specs or "train" not in specs[name].verbs:

@@ -92,7 +92,7 @@ def evaluate_run(task: BenchmarkTask, data: SolarOod, bootstraps: int) -> Benchm
     with _one_thread():
         if task.model:
             images = data.training_images()
-            config = configuration.load(None, task.config, model=task.model)
+            config = configuration.load(None, task.config, model=task.model, several_models=True)
             train_and_calibrate(task.model, images, config)
         size = {"model.target_size": data.size}
         model = load_models([task.place], None, {**size, **task.config})[0][0]

@@ -15,6 +15,7 @@ from pydantic import BaseModel, NonNegativeInt, PositiveInt
 from .. import config as configuration
 from ..config import AsItems
 from ..datasets.loading import TEST, open_images
+from ..model_options import TASK, check_options
 from ..protocols import ImageDataset
 from ..scoring.scorer import (
     check_image_size,
@@ -23,7 +24,7 @@ from ..scoring.scorer import (
     load_model,
     pixel_mode,
 )
-from ..training import DISTRIBUTIONS, TASK
+from ..training import DISTRIBUTIONS
 from . import metrics
 from .compare import Comparison, EvaluatedModel, EvaluationScores, compare, compute_scores
 from .ground_truth import GroundTruth, labels_from_file, labels_from_flux
@@ -129,6 +130,8 @@ def evaluate_models(
             "'threshold'.",
         )
     config = configuration.load(file, overrides)
+    chosen = [find_model(name.rpartition("=")[2])[0] for name in names]
+    check_options(chosen, config.model.options)
     devices = {f"devices.{key}": value for key, value in config.plain()["devices"].items()}
     evaluated, sizes = load_models(names, file, {**devices, **overrides})
     size = next(iter(sizes.values()), config.model.target_size)
@@ -176,7 +179,7 @@ def load_models(
             given["model.load_path"] = str(weights)
         elif sizes:
             given.setdefault("model.target_size", next(iter(sizes.values())))
-        config = configuration.load(file, given, from_run=True, model=model)
+        config = configuration.load(file, given, from_run=True, model=model, several_models=True)
         place = weights.name if weights else model
         candidates = (label, place, f"{group} {place}", *(f"{group} {n}" for n in range(2, 999)))
         label = next(each for each in candidates if each and each not in loaded)

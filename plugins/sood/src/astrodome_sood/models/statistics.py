@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from astrodome import InvalidInputError
+from astrodome import settings
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
+from ..model_settings import StatisticsSettings
 from ..protocols import Explanation, ImageSet
 from . import weights
 from .detector import DetectorModel
 from .explanations import explain
 from .statistics_network import StatisticsNetwork
-
-LAYOUTS = ("auto", "patches", "disks")
 
 
 class StatisticsModel(DetectorModel[StatisticsNetwork]):
@@ -59,11 +58,7 @@ class StatisticsModel(DetectorModel[StatisticsNetwork]):
 
 
 def chosen_layout(config: Mapping[str, Any]) -> str:
-    """Return ``model.options.layout``. Raises InvalidInputError if it is invalid."""
-    layout = str(config["model"]["options"].get("layout", "auto"))
-    if layout not in LAYOUTS:
-        raise InvalidInputError(
-            f"Invalid 'model.options.layout': expected {', '.join(LAYOUTS[:-1])} or "
-            f"{LAYOUTS[-1]}, got '{layout}'."
-        )
-    return layout
+    """Return ``model.options.layout``. Raises AstrodomeError if it is invalid."""
+    known = StatisticsSettings.model_fields
+    given = {key: value for key, value in config["model"]["options"].items() if key in known}
+    return settings.validate(StatisticsSettings, given, "", "model.options").layout

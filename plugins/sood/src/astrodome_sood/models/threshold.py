@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astrodome import InvalidInputError
+from astrodome import settings
 from numpy.typing import NDArray
+
+from ..model_settings import ThresholdSettings
 
 SIGMAS = 2.0
 
@@ -26,12 +28,9 @@ class Threshold:
         self._mean = False
 
     def load(self, path: Path | None, config: Mapping[str, Any]) -> None:
-        score = config["model"]["options"].get("score", "map")
-        if score not in ("map", "mean"):
-            raise InvalidInputError(
-                f"Invalid 'model.options.score': expected map or mean, got '{score}'."
-            )
-        self._mean = score == "mean"
+        given = config["model"]["options"]
+        options = settings.validate(ThresholdSettings, given, "", "model.options")
+        self._mean = options.score == "mean"
 
     def score(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mean pixel score or the mean intensity for each image, with shape (N,)."""

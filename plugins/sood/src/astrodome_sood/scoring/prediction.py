@@ -25,8 +25,9 @@ from PIL import Image
 
 from ..config import Config
 from ..datasets.loading import TEST, open_images
+from ..model_options import TASK
 from ..protocols import ImageDataset
-from ..training import DISTRIBUTIONS, TASK
+from ..training import DISTRIBUTIONS
 from .calibration import ScoreCalibration, calibration_of
 from .scorer import (
     ImageResults,

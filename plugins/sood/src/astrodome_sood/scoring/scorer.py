@@ -16,8 +16,8 @@ from astrodome.runs import Run
 from numpy.typing import NDArray
 
 from ..config import Config
+from ..model_options import TASK
 from ..protocols import Explanation, ImageSet
-from ..training import TASK
 
 RUN_FILES = {
     "run.json",

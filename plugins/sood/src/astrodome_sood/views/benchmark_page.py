@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ..evaluation.benchmark import Benchmark
 from ..evaluation.compare import ALL
-from ..training import TASK
+from ..model_options import TASK
 from .evaluation_page import curves, without_nan
 from .figures import score_map
 from .model_card import write_model_card

@@ -10,7 +10,7 @@ from typing import Any
 from astrodome import files, models, settings
 from astrodome.runs import Run
 
-from ..training import TASK
+from ..model_options import TASK
 
 NAME = "model_card.md"
 FACTS = {

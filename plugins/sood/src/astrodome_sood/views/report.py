@@ -10,7 +10,7 @@ from pathlib import Path
 from astrodome import errors, views
 from astrodome.views import WrittenReport
 
-from ..config import flatten
+from ..nested import flatten
 from .pages import write_page
 from .report_content import read_report
 

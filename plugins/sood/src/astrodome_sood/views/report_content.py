@@ -15,7 +15,7 @@ from astrodome import AstrodomeError, errors, settings
 from astrodome.runs import Run
 from numpy.typing import NDArray
 
-from ..training import TASK
+from ..model_options import TASK
 
 TABLES = {"maps.parquet": "mean pixel score", "predictions.parquet": "anomaly score"}
 """Mapping from the names of prediction files to descriptions of the scores used for the ranking."""
