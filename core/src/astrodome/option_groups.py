@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hints
@@ -12,6 +12,7 @@ import typer
 from typer.models import OptionInfo
 
 from . import times
+from .errors import InvalidInputError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -70,6 +71,44 @@ class OptionGroup(SimpleNamespace):
     def given(self) -> dict[str, Any]:
         """Return the options whose value is not None."""
         return {name: value for name, value in vars(self).items() if value is not None}
+
+
+def assignments(texts: Iterable[str], example: str = "model.z_dim=64") -> dict[str, Any]:
+    """Parse the values of an option ``--set KEY=VALUE``. Each value is parsed as YAML.
+
+    Parameters
+    ----------
+    texts
+        Values of the option.
+    example
+        Valid value, for error messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If a text has no key or no value, or if the value is not valid YAML.
+
+    Examples
+    --------
+    >>> assignments(["trees=200", "layout=disks"])
+    {'trees': 200, 'layout': 'disks'}
+    """
+    import yaml
+
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise InvalidInputError(
+                f"Invalid --set '{text}': expected KEY=VALUE, for example {example}."
+            )
+        try:
+            found[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InvalidInputError(
+                f"Invalid value of --set {key}: '{value}' is not valid YAML."
+            ) from error
+    return found
 
 
 def expand(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from . import config as configuration
 from .model_options import TASK
+from .nested import flatten
 from .protocols import Explanation
 
 UNSAFE = (".pkl", ".pickle", ".joblib")
@@ -173,7 +174,7 @@ class AnomalyModelContract(ModelContract):
     def _config(self, seed: int = 0) -> dict[str, Any]:
         """Return the complete, validated configuration of a run."""
         given = {"model.target_size": self.size, "devices.gpus": 0, "seed": seed}
-        given |= dict(configuration.flatten(self.config))
+        given |= dict(flatten(self.config))
         return configuration.load(None, given, model=self.model).plain()
 
     def _folder(self, factory: pytest.TempPathFactory, seed: int) -> Path | None:

@@ -102,6 +102,7 @@ def register_kinds() -> Iterator[KindSpec]:
         "scope",
         "astrodome_ztf_scope.classifiers.protocol:Classifier",
         summary="Binary classifier that distinguishes one class from all other sources.",
+        contract="astrodome_ztf_scope.classifiers.algorithm_options:problems",
         role="model",
         optional=("train", "predict"),
         template="astrodome_ztf_scope:templates/scope",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 from astrodome import console, outputs, settings, sources, views
-from astrodome.option_groups import Json, OptionGroup, expand, option
+from astrodome.option_groups import Json, OptionGroup, assignments, expand, option
 
 from . import documents
 from .options import (
@@ -15,7 +15,6 @@ from .options import (
     ConfigOptions,
     ImageOptions,
     ScoreOptions,
-    assignments,
     given_keys,
     load_config,
     print_warnings,

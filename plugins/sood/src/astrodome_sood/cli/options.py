@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from astrodome import InvalidInputError, console
-from astrodome.option_groups import OptionGroup, option
+from astrodome import console
+from astrodome.option_groups import OptionGroup, assignments, option
 
 from .. import progress
 
@@ -230,26 +229,6 @@ def load_config(*groups: OptionGroup, from_run: bool = False, model: str = "") -
             found.devices.gpus = 0
     for key in found.without_effect():
         console.warn(f"The configuration key {key} has no effect.")
-    return found
-
-
-def assignments(texts: Sequence[str]) -> dict[str, Any]:
-    """Parse assignments such as ``"model.z_dim=64"``; the values are parsed as YAML."""
-    import yaml
-
-    found = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise InvalidInputError(
-                f"Invalid --set '{text}': expected KEY=VALUE, for example model.z_dim=64."
-            )
-        try:
-            found[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InvalidInputError(
-                f"Invalid value of --set {key}: '{value}' is not valid YAML."
-            ) from error
     return found
 
 

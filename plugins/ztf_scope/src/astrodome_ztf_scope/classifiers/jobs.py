@@ -17,6 +17,7 @@ from ..config.feature_sets import FeatureSet, FeatureStats
 from ..config.loading import ScopeConfig
 from ..config.schema import ClassConfig, DnnSettings
 from . import trained_models
+from .algorithm_options import option_values
 from .protocol import Classifier
 
 
@@ -38,6 +39,8 @@ class TrainingOptions:
     classes, dnn : mapping
         Values that override the configuration entry for each class (``classes``) and the section
         ``training.dnn`` (``dnn``).
+    algorithm_options : mapping
+        Options of the algorithm, keyed by name.
     group_by : str
         Column that identifies the source in each row, or ``position``. All rows of a source are
         assigned to the same subset.
@@ -66,6 +69,7 @@ class TrainingOptions:
     random_states: tuple[int, ...] = ()
     classes: Mapping[str, Any] = field(default_factory=dict)
     dnn: Mapping[str, Any] = field(default_factory=dict)
+    algorithm_options: Mapping[str, Any] = field(default_factory=dict)
     group_by: str = ""
     fourier_convention: str = ""
     configured_stats: bool = False
@@ -187,9 +191,12 @@ def training_jobs(
         "dataset_digest": files.digest([dataset]) if dataset.is_file() else "",
         **provenance(["astrodome-ztf-scope", "xgboost"], trained_models.TASK, [algorithm]),
     }
+    own = option_values(algorithm, options.algorithm_options)
+    about |= own
     shared = {
         "dnn": _override(DnnSettings, config.training.dnn, options.dnn).model_dump(),
         "xgboost": config.training.xgboost.model_dump(),
+        **own,
     }
     if not shared["dnn"]["dense_branch"] and not shared["dnn"]["conv_branch"]:
         raise InvalidInputError(

@@ -23,7 +23,7 @@ from ..catalogues import positions
 from ..config.loading import ScopeConfig, load_config
 from ..tables import datasets
 from ..tables import fourier_convention as conventions
-from . import derived_files, trained_models
+from . import algorithm_options, derived_files, trained_models
 from .jobs import TrainingJob, TrainingOptions, training_jobs
 from .loaded_models import LoadedModel, load_model, uses_dmdt
 from .preprocessing.splitting import NON_VARIABLE, POSITION, VARIABLE, source_numbers
@@ -94,7 +94,8 @@ def train_classifier(
         Values in the Fourier columns. It is required only for a table without metadata, such as a
         CSV file, in which no amplitude is negative.
     **options
-        Values that override the configuration entry for the class, for example ``epochs=20``.
+        Values that override the configuration entry for the class, for example ``epochs=20``, and
+        options of an algorithm from another plugin.
 
     Returns
     -------
@@ -115,12 +116,14 @@ def train_classifier(
     True
     """
     dataset = datasets.as_dataset(data)
+    own = algorithm_options.of_keywords(algorithm, options)
     training = TrainingOptions(
         algorithm=algorithm,
+        algorithm_options=own,
         root=Path(models_dir).expanduser(),
         group=group,
         random_states=() if random_state is None else (random_state,),
-        classes=options,
+        classes={name: value for name, value in options.items() if name not in own},
         group_by=group_by,
         fourier_convention=fourier_convention,
         save=True,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from astrodome import InvalidInputError, compute, console, outputs
+from astrodome import InvalidInputError, compute, console, option_groups, outputs
 from astrodome.option_groups import OptionGroup, option
 
 from . import documents
@@ -216,6 +216,13 @@ def train(
     tag: list[str] | None = option(None, "Tag of a class to train. Can be repeated."),
     every: bool = option(False, "Train all configured classes.", "--all"),
     algorithm: str = option("dnn", "Algorithm: dnn, xgb, or an algorithm from another plugin."),
+    assignment: list[str] | None = option(
+        None,
+        "Option of an algorithm from another plugin. Can be repeated. To list the options: scope "
+        "config show scope_ALGORITHM.",
+        "--set",
+        metavar="KEY=VALUE",
+    ),
     random_state: list[int] | None = option(
         None,
         "Seed for all random numbers. Can be repeated (default: random_state of the class).",
@@ -251,6 +258,7 @@ def train(
         random_states=tuple(dict.fromkeys(random_state or ())),
         classes=classes.overrides(),
         dnn=network.given(),
+        algorithm_options=option_groups.assignments(assignment or [], "trees=200"),
         group_by=data.group_by,
         fourier_convention=data.fourier_convention,
         configured_stats=data.uses_configured_stats(),
