@@ -191,7 +191,7 @@ def plugin_folders() -> list[Path]:
     return [path.parent for path in ROOT.glob("plugins/*/pyproject.toml")]
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: path.name)
 def test_links_have_a_target(path: Path) -> None:
     page = path.read_text("utf-8")
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", page):

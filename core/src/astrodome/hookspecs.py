@@ -10,6 +10,7 @@ import pluggy
 
 hookspec = pluggy.HookspecMarker("astrodome")
 hookimpl = pluggy.HookimplMarker("astrodome")
+"""Decorator that marks a function in the plugin module as the implementation of a hook."""
 
 
 @dataclass(frozen=True, slots=True)
