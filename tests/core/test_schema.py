@@ -164,6 +164,18 @@ def test_a_command_that_cannot_be_imported_does_not_hide_the_others(observatory:
     assert "observatory mirror stars" in ran.stdout and "observatory prism" not in ran.stdout
 
 
+def test_an_invalid_declaration_is_reported_and_does_not_hide_the_others(
+    observatory: Any,
+) -> None:
+    observatory.add("mirror", cli=cli().replace("declare(list[Star],", "declare(set[Star],"))
+    ran = observatory.run("schema", "mirror", "stars")
+    assert ran.returncode == 1 and ran.stdout == ""
+    assert "The output that 'observatory mirror stars' declares is invalid" in ran.stderr
+    ran = observatory.run("schema", "--full")
+    assert "declares is invalid" in ran.stderr
+    assert "observatory mirror move" in [one["command"] for one in json.loads(ran.stdout)]
+
+
 @pytest.mark.parametrize(
     ("words", "suggestion"),
     [(["miror"], "mirror"), (["mirror", "star"], "stars"), (["mirror", "stars", "x"], "")],

@@ -25,7 +25,7 @@ MARSHAL = {
 }
 """Commands whose dry runs show requests; see tests/ztf_scope."""
 OTHER = {"sdo data download", "scope select-sample"}
-"""Commands whose dry runs have a document of their own; see their tests."""
+"""Commands whose dry runs print another document; see their tests."""
 LINES = {
     "sdo data import": ("{fits}", "--path=imported"),
     "sdo data patch": ("--path={images}", "--targetpath=patches", "--size=64", "--max-patches=3"),

@@ -8,8 +8,7 @@ from pathlib import PurePath
 from typing import Any, TypedDict
 
 from . import outputs
-from .errors import AstrodomeError
-from .lazy import Group
+from .errors import AstrodomeError, reason
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 EXIT_CODES = {
@@ -70,7 +69,7 @@ def walk(
             skipped(AstrodomeError(f"{ctx.command_path} {name}: {error.message}", error.hint))
             continue
         below = context_of(child, ctx)
-        if isinstance(child, Group):
+        if hasattr(child, "commands"):
             yield from walk(child, below, skipped)
         else:
             yield child, below
@@ -94,13 +93,19 @@ def effect(command: Any) -> str:
 
 
 def describe(command: Any, ctx: Any) -> CommandDescription:
-    """Return the JSON Schemas of the arguments and the output of a command."""
+    """Return the JSON Schemas of the arguments and the output of a command.
+
+    Raises AstrodomeError if the declared output cannot be converted to JSON Schema.
+    """
     declared = outputs.declaration(command.callback)
-    failure = outputs.json_schema(outputs.ErrorDocument)
-    if declared is None:
-        output: Any = True
-    else:
-        output = outputs.json_schema(declared.document) if declared.document is not None else False
+    output: Any = declared is None
+    if declared is not None and declared.document is not None:
+        try:
+            output = outputs.json_schema(declared.document)
+        except Exception as error:  # The declaration of a plugin may contain any object.
+            raise AstrodomeError(
+                f"The output that '{ctx.command_path}' declares is invalid: {reason(error)}"
+            ) from error
     return {
         "command": ctx.command_path,
         "help": " ".join((command.help or "").partition("\f")[0].split()),
@@ -108,7 +113,7 @@ def describe(command: Any, ctx: Any) -> CommandDescription:
         "arguments": arguments(command, ctx),
         "exit_codes": EXIT_CODES,
         "output": output,
-        "error": failure,
+        "error": outputs.json_schema(outputs.ErrorDocument),
     }
 
 

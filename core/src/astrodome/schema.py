@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +10,6 @@ import typer
 from . import command_schema, console, outputs
 from .command_schema import CommandDescription, ListedCommand
 from .errors import AstrodomeError, InvalidInputError, similar
-from .lazy import Group
 from .option_groups import Json, option
 
 
@@ -31,12 +30,12 @@ def schema(
     The schema is always printed as JSON. Only the module of the requested command is imported.
     """
     found, context = _find(ctx.find_root(), command or [])
-    if not isinstance(found, Group):
+    if not hasattr(found, "commands"):
         console.show_json(command_schema.describe(found, context))
         return
     below = list(command_schema.walk(found, context, _warn))
     if full:
-        console.show_json([command_schema.describe(*one) for one in below])
+        console.show_json(list(_descriptions(below)))
     else:
         console.show((command_schema.summarize(*one) for one in below), as_json=as_json)
 
@@ -65,6 +64,15 @@ def _unknown(name: str, word: str, known: Mapping[str, Any]) -> InvalidInputErro
         f"Command not found: '{name}'.",
         f"{similar(word, listed)}Use '{name.split()[0]} schema' to list all commands.",
     )
+
+
+def _descriptions(commands: Iterable[tuple[Any, Any]]) -> Iterator[CommandDescription]:
+    """Yield the descriptions of commands. Commands with an invalid declaration are skipped."""
+    for command, context in commands:
+        try:
+            yield command_schema.describe(command, context)
+        except AstrodomeError as error:
+            _warn(error)
 
 
 def _warn(skipped: AstrodomeError) -> None:

@@ -189,7 +189,7 @@ def _show_mean_f1(rows: list[dict[str, Any]]) -> None:
             console.note(f"Mean F1 score of {len(scores)} {algorithm} models: {mean:.3f}")
 
 
-@outputs.declare(documents.ReportDocument)
+@outputs.declare(outputs.ReportDocument)
 def report(
     group: str = typer.Argument("experiment", help="Name of the group of runs."),
     path_models: ModelsFolder = Path("models"),

@@ -70,12 +70,6 @@ class ClassifierMetricsRow(TypedDict):
     unusable: int
 
 
-class ReportDocument(TypedDict):
-    """A written HTML page."""
-
-    report: str
-
-
 class TrainingRows(TypedDict):
     """Numbers of rows of a data set that are used for training."""
 
