@@ -24,7 +24,10 @@ MARSHAL = {
     "scope upload-disagreements",
 }
 """Commands whose dry runs show requests; see tests/ztf_scope."""
-OTHER = {"sdo data download", "scope select-sample"}
+OTHER = {
+    *("sdo data download", "scope select-sample"),
+    *("sdo plugins doctor", "scope plugins doctor"),
+}
 """Commands whose dry runs print another document; see their tests."""
 LINES = {
     "sdo data import": ("{fits}", "--path=imported"),
