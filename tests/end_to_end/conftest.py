@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from astrodome import plugins
+from astrodome.testing import Result, run
 from filelock import FileLock
 from hatchling.builders.wheel import WheelBuilder
 
@@ -25,8 +27,12 @@ UV = Path(sys.executable).with_name("uv")
 PARTS = [
     ROOT / "core",
     *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml")),
-    ROOT / "examples/plugin_template",
 ]
+EVERYTHING = (
+    *("--command", "--kind", "comets", "--app", "coronal", "--source", "images"),
+    *("--model", "sood", "--model", "scope"),
+)
+"""Options of ``plugins new`` for a distribution with all components."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,12 @@ class Environment:
         """Return the normalized names of all installed distributions."""
         found = metadata.distributions(path=map(str, self.path.glob("lib/python*/site-packages")))
         return {one.name.lower().replace("_", "-") for one in found}
+
+
+def new_plugin(*args: object, app: str = "sdo") -> Result:
+    """Run ``plugins new`` with the kinds of the installed plugins."""
+    with plugins.using(plugins.load_all()):
+        return run(app, "plugins", "new", *args)
 
 
 def _clean() -> dict[str, str]:
@@ -146,11 +158,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def wheels(shared: Path) -> Path:
-    """Return a folder with the wheels of all distributions and of the plugin template."""
+    """Return a folder with the wheels of all distributions, and of a new plugin ``corona``."""
     folder = shared / "wheels"
 
     def build() -> None:
-        for part in PARTS:
+        new_plugin("corona", *EVERYTHING, "--output", shared / "corona").succeeded()
+        for part in (*PARTS, shared / "corona"):
             build_wheel(part, folder)
 
     with made_once(folder, build):

@@ -9,15 +9,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from astrodome import plugins, scaffold
-from astrodome.testing import Result, run
+from astrodome import scaffold
 
 from . import test_requirements
+from .conftest import EVERYTHING
+from .conftest import new_plugin as new
 
-EVERYTHING = (
-    *("--command", "--kind", "comets", "--app", "coronal", "--source", "images"),
-    *("--model", "sood", "--model", "scope"),
-)
 VARIANTS = {
     "x": (),
     "only-an-application": ("--app", "the-longest-app-name-24"),
@@ -28,12 +25,6 @@ VARIANTS = {
     "only-scope": ("--model", "scope"),
 }
 """Options by name of the plugin: each template alone, all together, short and long names."""
-
-
-def new(*args: object, app: str = "sdo") -> Result:
-    """Run ``plugins new`` with the kinds of the installed plugins."""
-    with plugins.using(plugins.load_all()):
-        return run(app, "plugins", "new", *args)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,6 @@ ROOT = Path(__file__).parents[2]
 PARTS = [
     ROOT / "core",
     *sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml")),
-    ROOT / "examples/plugin_template",
 ]
 WITH_ASTRODOME = {"typer", "pydantic"}
 """Libraries in the interface of the host, which plugins do not need to require."""

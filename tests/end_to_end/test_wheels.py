@@ -78,32 +78,40 @@ def test_doctor_finds_no_fault_with_all_distributions(everything: Environment) -
         findings = everything.run(app, "plugins", "doctor", "--json").json
         assert {row["status"] for row in findings} <= {"ok", "slow"}
     rows = everything.run("sdo", "plugins", "list", "--json").json
-    assert {row["name"] for row in rows} >= {"goes", "sood", "template"}
+    assert {row["name"] for row in rows} >= {"goes", "sood", "corona"}
     assert not everything.conflicts()
 
 
-def test_the_command_source_and_model_of_a_third_party_are_used_like_ours(
+def test_the_components_of_a_new_plugin_are_used_like_ours(
     everything: Environment, tmp_path: Path
 ) -> None:
     sources = everything.run("sdo", "data", "sources", "--json").json
-    assert "synthetic" in {row["name"] for row in sources}
+    assert "corona" in {row["name"] for row in sources}
 
     code = (
         "import sys; from datetime import datetime; from pathlib import Path\n"
-        "from astrodome import sources\n"
-        "archive = sources.get('images', 'synthetic')\n"
+        "from astrodome import models, sources\n"
+        "archive = sources.get('images', 'corona')\n"
         "rows = archive.search(datetime(2011, 6, 7), datetime(2011, 6, 7, 11), '1h', [1700])\n"
         "print(*archive.fetch(rows, Path(sys.argv[1])), sep='\\n')\n"
+        "assert models.get('scope', 'corona').uses_dmdt({}) is False\n"
+        "times = datetime(2012, 1, 1), datetime(2012, 1, 31)\n"
+        "assert len(sources.get('comets', 'corona').search(*times)) == 31\n"
     )
     images = tmp_path / "images"
-    drawn = everything.run("python", "-c", code, images, ASTRODOME_SYNTHETIC_SIZE="64")
+    drawn = everything.run("python", "-c", code, images, ASTRODOME_CORONA_SIZE="64")
     paths = drawn.out.split()
     assert len(paths) == len(list(images.iterdir())) == 12
 
-    fits = everything.run("sdo", "template", "limb", *paths, "--json").json
-    assert all(abs(fit["limb_darkening"] - 0.56) < 0.05 for fit in fits)
+    (tmp_path / "values.txt").write_text("1\n3\n")
+    for command in (("sdo", "corona"), ("coronal",)):
+        (row,) = everything.run(*command, "stats", tmp_path / "values.txt", "--json").json
+        assert (row["count"], row["mean"], row["std"]) == (2, 2.0, 1.0)
+    assert "stats" in everything.run("coronal", "--help").out
+    states = everything.run("coronal", "plugins", "list", "--json").json
+    assert [(row["name"], row["status"]) for row in states] == [("coronal", "active")]
 
-    model = ("sdo", "sood", "pixel_gaussian")
+    model = ("sdo", "sood", "corona")
     run, scored = tmp_path / "run", tmp_path / "scored"
     size = ("--set", "model.target_size=64")
     everything.run(*model, "train", "--data-dir", images, "--log-dir", run, *size)

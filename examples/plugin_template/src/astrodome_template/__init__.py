@@ -1,1 +1,0 @@
-"""Fit the limb darkening of solar disks, generate synthetic images, and detect anomalies."""
