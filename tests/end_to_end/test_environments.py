@@ -189,11 +189,13 @@ def test_a_plugin_is_installed_and_uninstalled_and_the_others_are_kept(
     assert "sdo-calm" not in site.recorded() and site.recorded() >= recorded
 
 
+@pytest.mark.parametrize("kind", ("venv", "uv-tool"))
 def test_plugins_are_installed_together_in_editable_mode_and_upgraded(
-    site: Site, strangers: Path
+    kind: str, sites: Callable[[str], Site], strangers: Path
 ) -> None:
+    site = sites(kind)
     before, recorded = site.versions(), site.recorded()
-    project = site.folder / f"project-{site.kind}"
+    project = site.folder / f"project-{kind}"
     site.sdo("plugins", "new", "corona", "--output", project)
     installed = site.sdo("plugins", "install", "sdo-calm==1.0", "-e", project)
     assert "Installed: corona (astrodome-corona 0.1.0), calm (sdo-calm 1.0)." in installed.stderr
@@ -204,8 +206,6 @@ def test_plugins_are_installed_together_in_editable_mode_and_upgraded(
     assert site.sdo("plugins", "doctor").stderr == ""
 
     build_project(strangers, "sdo-calm", PLUGIN.format(name="calm"), version="1.1")
-    kept = site.sdo("plugins", "install", "sdo-calm>=1")
-    assert site.versions()["sdo-calm"] in ("1.0", "1.1") and "Warning" not in kept.stderr
     site.sdo("plugins", "install", "sdo-calm>=1", "--upgrade")
     assert site.versions() == before | {"sdo-calm": "1.1", "astrodome-corona": "0.1.0"}
     for name in ("calm", "corona"):

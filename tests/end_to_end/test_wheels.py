@@ -76,7 +76,10 @@ def test_scope_alone_works_and_sdo_names_the_missing_distributions(
 def test_doctor_finds_no_fault_with_all_distributions(everything: Environment) -> None:
     for app in ("sdo", "scope"):
         findings = everything.run(app, "plugins", "doctor", "--json").json
-        assert {row["status"] for row in findings} <= {"ok", "slow"}
+        # The task of a model for the other app is declared only there, which doctor notes.
+        ours = [row for row in findings if row["plugin"] != "corona"]
+        assert {row["status"] for row in ours} <= {"ok", "slow"}
+        assert {row["status"] for row in findings} <= {"ok", "slow", "note"}
     rows = everything.run("sdo", "plugins", "list", "--json").json
     assert {row["name"] for row in rows} >= {"goes", "sood", "corona"}
     assert not everything.conflicts()
