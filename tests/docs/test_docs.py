@@ -100,8 +100,10 @@ def test_every_command_in_the_guides_is_valid(
 ) -> None:
     monkeypatch.syspath_prepend(str(corona / CORONA / "src"))
     monkeypatch.syspath_prepend(str(ROOT / "examples/one_file_plugin"))
+    monkeypatch.syspath_prepend(str(ROOT / "examples/sood_isolation_forest/src"))
     app, *args = shlex.split(line)
-    shown = run(app, *args, "--help", plugin=(*PLUGINS[app], "astrodome_corona.plugin", "moon"))
+    examples = ("astrodome_corona.plugin", "moon", "astrodome_isolation_forest.plugin")
+    shown = run(app, *args, "--help", plugin=(*PLUGINS[app], *examples))
     assert shown.code == 0 and shown.out.startswith(f"Usage: {app} "), shown.err
 
 

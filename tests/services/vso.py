@@ -137,7 +137,7 @@ class Archive:
             url = f"{self.url}/file/{name.replace(':', '/')}"
             items += f"<dataitem><url>{url}</url><provider>JSOC</provider>"
             items += f"<fileiditem><fileid>{name}</fileid></fileiditem></dataitem>"
-        about = "<provider>JSOC</provider><status>VSO  200 OK</status>"
+        about = "<provider>JSOC</provider><status>200 OK</status>"
         about += "<method><methodtype>URL-FILE_Rice</methodtype></method>"
         item = f"{about}<getdataitem>{items}</getdataitem>"
         return f"<body><getdataresponseitem>{item}</getdataresponseitem></body>"

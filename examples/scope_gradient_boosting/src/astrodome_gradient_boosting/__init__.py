@@ -1,0 +1,1 @@
+"""Histogram-based gradient boosting of scikit-learn as a classifier for ``scope``."""

@@ -1,0 +1,1 @@
+"""Isolation forest of scikit-learn as a model for ``sdo sood``."""
