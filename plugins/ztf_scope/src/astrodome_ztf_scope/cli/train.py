@@ -14,7 +14,7 @@ from . import documents
 from .options import FOURIER_CONVENTION, RESULT, Config, command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..classifiers.jobs import TrainingJob
     from ..config.loading import ScopeConfig
@@ -275,22 +275,12 @@ def train(
         job_type=results.job_type,
         on_error=console.warn,
     )
-    rows: list[dict[str, Any]] = []
-    outcome = compute.Outcome()
     dataset, tags = data.dataset(scope), list(scope.select(_tags(tag, every)))
     total = len(tags) * max(1, len(options.random_states))
     with console.progress("Training", total, "runs") if verbose else nullcontext() as bar:
-        for done in training.train(scope, dataset, tags, options, _note_waiting):
-            if bar:
-                bar.advance(1, done.item.name)
-            rows.append(done.value or training.failed(done.item, done.error))
-            if done.value is None:
-                outcome.failed.append((done.item.name, done.error))
-                continue
-            outcome.skipped += done.value["trained"] != "now"
-            outcome.done += done.value["trained"] == "now"
-            for log in loggers:
-                log(done.item.folder)
+        rows, outcome = _collected(
+            training.train(scope, dataset, tags, options, _note_waiting), loggers, bar
+        )
     states = options.random_states
     rows.sort(
         key=lambda row: (tags.index(row["tag"]), states and states.index(row["random_state"]))
@@ -300,6 +290,30 @@ def train(
     if any(row.get("run") for row in rows):
         console.note(f"The runs and report.html are in {results.path_models / results.group}.")
     console.finish(outcome, "trained", "classifiers")
+
+
+def _collected(
+    runs: Iterable[compute.ItemResult[TrainingJob, dict[str, Any]]],
+    loggers: Sequence[Callable[[Path], None]],
+    bar: Any,
+) -> tuple[list[dict[str, Any]], compute.Outcome]:
+    """Log each finished run, and return the rows of all runs and the outcome."""
+    from ..classifiers import training
+
+    rows: list[dict[str, Any]] = []
+    outcome = compute.Outcome()
+    for done in runs:
+        if bar:
+            bar.advance(1, done.item.name)
+        rows.append(done.value or training.failed(done.item, done.error))
+        if done.value is None:
+            outcome.failed.append((done.item.name, done.error))
+            continue
+        outcome.skipped += done.value["trained"] != "now"
+        outcome.done += done.value["trained"] == "now"
+        for log in loggers:
+            log(done.item.folder)
+    return rows, outcome
 
 
 def _tags(tags: list[str] | None, every: bool) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, FiniteFloat
 
-from .schema import Section
+from .schema import ScopeSection
 
 Dtype = Literal[
     "float", "float32", "float64", "int", "int32", "int64", "Int64", "bool", "str", "object"
@@ -24,7 +24,7 @@ Strategy = Annotated[
 ]
 
 
-class FeatureConfig(Section):
+class FeatureConfig(ScopeSection):
     """A feature in a feature set.
 
     If ``periodic`` is True, the column name has a suffix for the period-finding algorithm.
@@ -38,7 +38,7 @@ class FeatureConfig(Section):
     impute_strategy: Strategy = "none"
 
 
-class FeatureStats(Section):
+class FeatureStats(ScopeSection):
     """Statistics of a feature in SCoPe's golden data sets, used for scaling."""
 
     min: FiniteFloat
@@ -52,7 +52,7 @@ def _none_if_empty(value: Any) -> Any:
     return None if value in ("", "None") else value
 
 
-class FeatureSettings(Section):
+class FeatureSettings(ScopeSection):
     """Section ``features.info``: settings that apply to all feature sets.
 
     ``period_suffix`` is the suffix for the period-finding algorithm in the column names.

@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 from astrodome import AstrodomeError, InvalidInputError, errors, files, settings
 
 from .feature_sets import FeatureConfig, FeatureSet, FeatureSettings, FeatureStats
-from .schema import ClassConfig, Section, TrainingSettings
+from .schema import ClassConfig, ScopeSection, TrainingSettings
 from .services import FritzSettings, KowalskiSettings, WandbSettings
 from .taxonomy import TaxonomyNode, parents
 
-Entry = TypeVar("Entry", bound=Section)
+Entry = TypeVar("Entry", bound=ScopeSection)
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
 SECTIONS = ("kowalski", "fritz", "wandb", "taxonomy", "features", "feature_stats", "training")

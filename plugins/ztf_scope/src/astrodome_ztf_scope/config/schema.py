@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
-class Section(BaseModel):
+class ScopeSection(BaseModel):
     """Base class for configuration sections. Unknown keys are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -24,7 +24,7 @@ Steps = tuple[int, int, int]
 """Start, stop (exclusive) and step of a range."""
 
 
-class ClassConfig(Section):
+class ClassConfig(ScopeSection):
     """Training parameters for the classifier for one class, with the default values of SCoPe."""
 
     label: str
@@ -86,7 +86,7 @@ class ClassConfig(Section):
     """Accepted for compatibility, but has no effect: the optimizer state is never loaded."""
 
 
-class DnnSettings(Section):
+class DnnSettings(ScopeSection):
     """Section ``training.dnn``: settings for the network, which are the same for all classes."""
 
     dense_branch: bool = True
@@ -95,7 +95,7 @@ class DnnSettings(Section):
     optimizer: Literal["adam", "sgd"] = "adam"
 
 
-class SearchGrid(Section):
+class SearchGrid(ScopeSection):
     """Parameter grid for the XGBoost parameter search.
 
     The values of ``subsample`` and ``colsample_bytree`` are in units of 0.1.
@@ -107,7 +107,7 @@ class SearchGrid(Section):
     colsample_bytree: Steps = (6, 11, 2)
 
 
-class BoostingParameters(Section):
+class BoostingParameters(ScopeSection):
     """XGBoost training parameters that are not in the parameter grid.
 
     ``eta`` lists the learning rates for the parameter search. If no search is performed, the first
@@ -124,7 +124,7 @@ class BoostingParameters(Section):
     num_boost_round: Count = 999
 
 
-class XgboostSettings(Section):
+class XgboostSettings(ScopeSection):
     """Section ``training.xgboost``: XGBoost settings, which are the same for all classes."""
 
     gridsearch_params_start_stop_step: SearchGrid = SearchGrid()
@@ -132,7 +132,7 @@ class XgboostSettings(Section):
     plot_params: dict[str, Any] = Field(default_factory=dict)
 
 
-class TrainingSettings(Section):
+class TrainingSettings(ScopeSection):
     """Section ``training``: data set, classes by tag, and parameters shared by all classes."""
 
     dataset: str | None = None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from astrodome import AstrodomeError, InvalidInputError, settings
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from .schema import Section
+from .schema import ScopeSection
 
 Settings = TypeVar("Settings", bound="ServiceSettings")
 SECRETS = Path("secrets.json")
@@ -20,7 +20,7 @@ Protocol = Literal["https", "http"]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class ServiceSettings(Section):
+class ServiceSettings(ScopeSection):
     """URL and token of a service.
 
     SCoPe configuration files specify the URL as protocol, host and port.
@@ -48,7 +48,7 @@ class ServiceSettings(Section):
         return f"{info.data['protocol']}://{info.data['host']}{port}"
 
 
-class KowalskiCollections(Section):
+class KowalskiCollections(ScopeSection):
     """Names of the Kowalski collections."""
 
     gaia: str = "Gaia_EDR3"
@@ -67,7 +67,7 @@ class KowalskiCollections(Section):
     """Name of the collection with Pan-STARRS 1 objects."""
 
 
-class KowalskiInstance(Section):
+class KowalskiInstance(ScopeSection):
     """A Kowalski instance. The default host is ``<name>.caltech.edu``."""
 
     protocol: Protocol | None = None
@@ -112,7 +112,7 @@ class FritzSettings(ServiceSettings):
     lost, in seconds."""
 
 
-class WandbSettings(Section):
+class WandbSettings(ScopeSection):
     """Section ``wandb``: the Weights & Biases project to which runs are logged."""
 
     entity: str | None = None
@@ -126,7 +126,7 @@ class WandbSettings(Section):
     """Accepted for compatibility, but has no effect: sweeps are not supported."""
 
 
-class GcsSettings(Section):
+class GcsSettings(ScopeSection):
     """Section ``gcs``: access to the bucket with SCoPe data sets and models."""
 
     url: str = "https://storage.googleapis.com"

@@ -6,10 +6,10 @@ from collections.abc import Container, Iterator
 
 from pydantic import Field
 
-from .schema import Section
+from .schema import ScopeSection
 
 
-class TaxonomyNode(Section):
+class TaxonomyNode(ScopeSection):
     """A class in the taxonomy, with the keys of the tdtax schema."""
 
     tag: str = Field(alias="class")
