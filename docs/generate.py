@@ -161,5 +161,5 @@ def cell(text: str) -> str:
 if __name__ == "__main__":
     TARGET.write_text(page(), "utf-8")
     SETTINGS.write_text(settings_page(), "utf-8")
-    for script in ("generate_api.py", "generate_directory.py"):
+    for script in ("generate_api.py", "generate_directory.py", "generate_misbehaviour.py"):
         runpy.run_path(str(Path(__file__).with_name(script)), run_name="__main__")

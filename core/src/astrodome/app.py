@@ -15,7 +15,7 @@ import typer
 from . import __version__, console, plugins, process, registry, reports, settings, suggestions
 from .errors import AstrodomeError, InvalidInputError, from_os_error
 from .hookspecs import CommandSpec
-from .lazy import Entry, LazyGroup, fault
+from .lazy import Command, Entry, LazyGroup, fault, real
 from .option_groups import option
 from .registry import Plugin, Registry
 from .specs import RESERVED, dashed
@@ -250,7 +250,13 @@ def _load_command(spec: CommandSpec, plugin: Plugin) -> Any:
         raise reports.invalid(
             plugin, f"registers {spec.target} as the command '{spec.name}', but {wrong}"
         )
-    return target
+    try:
+        return real(target, Command(spec.name, help=spec.help))
+    except AstrodomeError:
+        raise
+    except Exception as error:  # For example, Typer does not support the type of a parameter.
+        text = f"registers {spec.target}, which cannot be the command '{spec.name}': {error}"
+        raise reports.invalid(plugin, text) from error
 
 
 def _raise(error: AstrodomeError) -> None:

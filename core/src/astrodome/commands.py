@@ -17,6 +17,7 @@ from . import (
     outputs,
     plugins,
     process,
+    protocols,
     settings,
     sources,
     specs,
@@ -320,7 +321,7 @@ def settings_models() -> dict[str, type[BaseModel]]:
     for plugin in plugins.current().plugins:
         for spec in plugin.specs:
             for name, target in specs.settings_models(spec).items():
-                known[name] = plugins.load_target(target, plugin)
+                known[name] = protocols.load_settings(plugin, target)
     return known
 
 

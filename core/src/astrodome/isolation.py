@@ -13,6 +13,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
+from .interpreter_state import InterpreterState
+
 LONGEST = 60
 """Maximum length of captured text in a message, in characters."""
 FINISH = 0.1
@@ -26,15 +28,21 @@ class Isolated:
     directory, the locale and the signal handlers are restored. ``os._exit`` raises RuntimeError.
     New threads become daemon threads, so that they cannot prevent the process from ending. The
     context manager works only in the main thread, because all threads share this state.
+
+    If ``strict`` is True, the state of the interpreter is also restored, for example environment
+    variables. This is not done for modules that import libraries, because libraries may need them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
         self.faults: list[str] = []
+        self.strict = strict
         self.main = threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> Isolated:
         if not self.main:
             return self
+        self._process = os.getpid()
+        self._state = InterpreterState() if self.strict else None
         self._directory = current_directory()
         self._locale = locale.setlocale(locale.LC_ALL)
         self._signals = signal_handlers()
@@ -58,12 +66,16 @@ class Isolated:
             return
         sys.stdout = self._stdout
         os._exit = self._exit
+        if os.getpid() != self._process:  # A forked process must not run the command, too.
+            os._exit(1)
         if self._descriptor is not None:
             os.dup2(self._descriptor, 1)
             os.close(self._descriptor)
         threading.Thread.start = self._start  # type: ignore[method-assign]
         self._find_text()
         self._find_state()
+        if self._state:
+            self.faults += self._state.restore()
         for thread in self._threads:
             thread.join(FINISH)  # Matplotlib's timer thread ends in this time.
             if thread.is_alive():

@@ -52,9 +52,6 @@ class PluginFile:
         """Import the module that contains the hooks."""
         if not self.name.isidentifier():
             raise AstrodomeError(f"'{self.name}' is not a valid module name: rename the file.")
-        folder = str(self.path.parent)
-        if folder not in sys.path:
-            sys.path.append(folder)  # At the end, so that a file cannot replace another module.
         importlib.invalidate_caches()
         spec = find_spec(self.name)
         used = spec.origin if spec else None
@@ -78,6 +75,8 @@ def find() -> list[PluginFile]:
         raise InvalidInputError(
             f"Plugin folder not found: {folder}", f"Change {OPTION} or the variable {VARIABLE}."
         )
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))  # At the end, so that a file cannot replace another module.
     found = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(("_", ".")):

@@ -131,7 +131,7 @@ def of(app: str, **modules: Any) -> Registry:
 
 def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
     """Import a plugin and call its hooks. An exception is stored in the plugin and not raised."""
-    isolated = Isolated()
+    isolated = Isolated(strict=True)
     started = time.perf_counter()
     try:
         with isolated:
@@ -144,6 +144,7 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
             manager.add_hookspecs(hookspecs)
             manager.register(module, plugin.name)
             manager.check_pending()
+            plugin.faults += _unmarked(module)
             plugin.specs = tuple(
                 spec
                 for name, spec_class in HOOKS.items()
@@ -181,6 +182,15 @@ def _incompatibility(plugin: Plugin, module: Any) -> str:
         f"it requires version {version} of the plugin interface, but the installed astrodome "
         f"provides version {offered}: update astrodome"
     )
+
+
+def _unmarked(module: Any) -> Iterator[str]:
+    """Yield a message for each hook that is not marked, which would never be called."""
+    for name in HOOKS:
+        function = getattr(module, name, None)
+        own = getattr(function, "__module__", None) == getattr(module, "__name__", "")
+        if own and not hasattr(function, "astrodome_impl"):
+            yield f"its function {name} is not marked with @hookimpl and is never called"
 
 
 def _call(plugin: Plugin, hook: pluggy.HookCaller, spec_class: type[AnySpec]) -> Iterator[AnySpec]:

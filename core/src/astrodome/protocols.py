@@ -38,12 +38,25 @@ def load_options(plugin: Plugin, spec: ModelSpec) -> type[BaseModel]:
     return model
 
 
+def load_settings(plugin: Plugin, target: str) -> type[BaseModel]:
+    """Import the pydantic model of a settings section; raise AstrodomeError if it is not valid."""
+    model: type[BaseModel] = plugins.load_target(target, plugin)
+    if wrong := settings_fault(target, model):
+        raise reports.invalid(plugin, f"registers a settings section, but {wrong}")
+    return model
+
+
+def settings_fault(target: str, model: Any) -> str:
+    """Return a message if an object is not a pydantic model, otherwise an empty string."""
+    valid = isinstance(model, type) and hasattr(model, "model_fields")
+    return "" if valid else f"{target} is not a pydantic model"
+
+
 def options_fault(spec: ModelSpec, model: Any) -> str:
     """Return a message if an object cannot define the options of a model, else an empty string."""
-    fields = getattr(model, "model_fields", None)
-    if not isinstance(model, type) or fields is None:
-        return f"{spec.settings} is not a pydantic model"
-    required = [name for name, field in fields.items() if field.is_required()]
+    if wrong := settings_fault(spec.settings, model):
+        return wrong
+    required = [name for name, field in model.model_fields.items() if field.is_required()]
     if required:
         return f"the option '{required[0]}' in {spec.settings} has no default value"
     return ""
@@ -105,6 +118,16 @@ def _wrong_signatures(spec: Implementation, target: Any) -> Iterator[str]:
     yield from signatures.faults(protocol, target, names)
 
 
+def _has_template(spec: KindSpec) -> bool:
+    """Return whether the template folder of a kind exists."""
+    from . import scaffold
+
+    try:
+        return scaffold.folder(spec.template).is_dir()
+    except (AstrodomeError, ImportError, ValueError):
+        return False
+
+
 def options_faults(spec: ModelSpec, model: Any) -> Iterator[str]:
     """Yield problem descriptions for the pydantic model with the options of a model backend."""
     if wrong := options_fault(spec, model):
@@ -147,11 +170,17 @@ def all_faults(plugin: Plugin, spec: AnySpec, target: Any) -> Iterator[str]:
             yield wrong
             return
         yield from _wrong_signatures(spec, target)
+        if isinstance(target, type) and (names := signatures.required(target)):
+            yield f"{spec.target} must be callable without arguments, but requires {names}"
         if (declared := declaration(spec)) and declared[1].contract:
             yield from plugins.load_target(declared[1].contract, declared[0])(spec, target)
     elif isinstance(spec, KindSpec):
         if not isinstance(target, type):
             yield f"the protocol {spec.protocol} of the kind '{spec.name}' is not a class"
+        if spec.template and not _has_template(spec):
+            yield (
+                f"the template folder '{spec.template}' of the kind '{spec.name}' does not exist"
+            )
     elif not callable(target):
         yield f"{spec.target} of the check '{spec.name}' is not a function"
 
@@ -162,8 +191,8 @@ def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
     The problem description is empty if the object can be used. ``optional`` is True if the import
     failed and the spec has an extra.
     """
-    extra = getattr(spec, "extra", "")
-    for field, target in {**specs.targets(spec), **specs.settings_models(spec)}.items():
+    extra, sections = getattr(spec, "extra", ""), specs.settings_models(spec)
+    for field, target in {**specs.targets(spec), **sections}.items():
         optional = False
         try:
             loaded = plugins.load_target(target, plugin, extra)
@@ -171,6 +200,8 @@ def examine(plugin: Plugin, spec: AnySpec) -> Iterator[tuple[str, bool]]:
             faults = list(all_faults(plugin, spec, loaded)) if main else []
             if isinstance(spec, ModelSpec) and not main:
                 faults = list(options_faults(spec, loaded))
+            elif field in sections and (wrong := settings_fault(target, loaded)):
+                faults = [wrong]
         except AstrodomeError as error:
             faults, optional = [f"{error.message} {error.hint}".strip()], bool(extra)
         except KeyboardInterrupt:

@@ -34,6 +34,15 @@ def faults(protocol: type, target: type, names: list[str]) -> Iterator[str]:
             )
 
 
+def required(target: type) -> str:
+    """Return the names of the arguments that the constructor of a class requires."""
+    try:
+        parameters = inspect.signature(target).parameters.values()
+    except (TypeError, ValueError):
+        return ""
+    return ", ".join(p.name for p in parameters if p.default is p.empty and p.kind not in VARIADIC)
+
+
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 

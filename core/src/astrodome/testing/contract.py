@@ -114,8 +114,10 @@ def _unwanted_imports(modules: Sequence[str], allowed: set[str]) -> list[str]:
         "import sys, importlib, json, astrodome.app\n"
         "from astrodome.isolation import Isolated\n"
         "before = set(sys.modules)\n"
-        "with Isolated() as isolated:\n"
-        f"    for module in {list(modules)!r}: importlib.import_module(module)\n"
+        f"with Isolated(strict={allowed is FREE}) as isolated:\n"
+        f"    for module in {list(modules)!r}:\n"
+        "        try: importlib.import_module(module)\n"
+        "        except SystemExit as left: raise ImportError(f'SystemExit: {left}')\n"
         "names = sorted({name.split('.')[0] for name in set(sys.modules) - before})\n"
         "print('\\n' + json.dumps([names, isolated.faults]))"
     )
