@@ -7,6 +7,7 @@ import inspect
 import re
 import runpy
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,8 @@ def test_every_command_in_the_guides_is_valid(
     app, *args = shlex.split(line)
     examples = ("astrodome_corona.plugin", "moon", "astrodome_isolation_forest.plugin")
     shown = run(app, *args, "--help", plugin=(*PLUGINS[app], *examples))
+    for name in [name for name in sys.modules if name.startswith("astrodome_corona")]:
+        monkeypatch.delitem(sys.modules, name)  # Otherwise, the name of the package is in use.
     assert shown.code == 0 and shown.out.startswith(f"Usage: {app} "), shown.err
 
 

@@ -36,7 +36,8 @@ def main(app: str, world: dict[str, str]) -> None:
             call("sood", model, "train", *train, "--log-dir", world[name])
         for model in every_command.FINDERS:
             world[f"run_{model}"] = str(folder / f"run_{model}")
-            train = (word.format(**world) for word in every_command.TRAIN_FINDER[0])
+            words = every_command.ARGUMENTS[f"sdo sood {model} train"][0]
+            train = (word.format(**world) for word in words)
             call("sood", model, "train", *train, "--log-dir", world[f"run_{model}"])
         world["store"] = str(folder / "store")
         call("sood", "dataset", "build", world["disks"], "--out", world["store"], "--size=64")

@@ -110,13 +110,14 @@ def images(tmp_path: Path) -> Path:
 
 
 def refused(result: Result, kind: str, names: str) -> None:
-    """Check that the error names sources, option and setting, and that nothing else is printed."""
+    """Check that the error names sources, option and setting, and that no result is printed."""
     assert result.code == 2
     assert result.err == (
         f"Error: Several sources of kind '{kind}' are installed: {names}.\n"
         f"Hint: Choose one with --{kind}-source NAME, or set sources.{kind} in config.yaml.\n"
     )
-    assert not result.out
+    if result.out:  # With --json, standard output contains the error document.
+        assert result.json["error"]["message"] == result.err.splitlines()[0].removeprefix("Error: ")
 
 
 def test_data_download_uses_the_flux_source_of_the_option_or_the_setting(

@@ -168,7 +168,7 @@ def test_input_without_usable_light_curves_is_an_error_and_leaves_no_table(
     scope_api.write_table(short, frame.groupby("_id").head(9))
     scope_api.write_table(empty, frame.head(0))
     failed = scope("features", "--file", short, *QUICK, "--json")
-    assert failed.code == 2 and not failed.out
+    assert failed.code == 2 and failed.json["error"]["code"] == "invalid_input"
     assert "Error: No light curve can be used: 40 skipped." in failed.err
     assert "Too few epochs (40, for example" in failed.err and "9 flagged" in failed.err
     assert "--min-points" in failed.err and "listed in features.skipped.csv" in failed.err
