@@ -147,9 +147,13 @@ def probabilities(
 ) -> NDArray[np.float32]:
     """Return the predicted probabilities, with shape (N,).
 
+    A classifier is not called without any source, because many libraries do not allow it.
+
     Raises AstrodomeError if the classifier returns an array with a different shape, or with values
     outside the range from 0 to 1.
     """
+    if not len(features):
+        return np.zeros(0, np.float32)
     found = backend.predict(features, dmdt)
     return checks.array(found, "probabilities", (len(features),), backend, (0, 1))
 
