@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pytest
@@ -108,6 +112,53 @@ def test_the_schema_describes_every_parameter(observatory: Any) -> None:
     height = parameters["height"]
     assert (height["type"], height["minimum"], height["maximum"]) == ("integer", 0, 5000)
     assert set(found["exit_codes"]) >= {"0", "1", "2"}
+
+
+@pytest.fixture(scope="session")
+def newest_typer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the newest release of Typer."""
+    folder = tmp_path_factory.mktemp("typer")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--retries=0"]
+    ran = subprocess.run(
+        [*pip, "--upgrade", "--target", str(folder), "typer>=0.29"],
+        env={name: value for name, value in os.environ.items() if name != "PIP_CONSTRAINT"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        pytest.skip(f"Typer 0.29 or newer cannot be installed: {ran.stderr[-300:]}")
+    return folder
+
+
+def test_the_newest_typer_gives_the_same_schema(observatory: Any, newest_typer: Path) -> None:
+    observatory.add("mirror", cli=cli())
+    expected = schema(observatory, "mirror", "stars")
+    newest = os.pathsep.join([str(newest_typer), observatory.search_path])
+    ran = observatory.run("schema", "mirror", "stars", PYTHONPATH=newest)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == expected
+
+    (observatory.folder / "obs_mirror" / "cli.py").write_text(
+        "def app(star: str, size: int = 1) -> None:\n    'Look at a star.'\n"
+    )
+    code = (
+        "import typer; from astrodome.testing import problems; print(typer.__version__)\n"
+        "print(*problems('obs_mirror.plugin'), sep='\\n')"
+    )
+    checked = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": newest},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    version, *found = checked.stdout.splitlines()
+    assert tuple(map(int, version.split(".")[:2])) >= (0, 29)
+    assert found == [
+        "star of 'mirror' has no help: add help=… to it.",
+        "--size of 'mirror' has no help: add help=… to it.",
+    ]
 
 
 def test_arguments_are_valid_or_invalid_according_to_the_schema(observatory: Any) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from enum import Enum
-from pathlib import PurePath
 from typing import Any, TypedDict
 
-from . import outputs
+from . import outputs, parameters
 from .errors import AstrodomeError, reason
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -17,13 +15,6 @@ EXIT_CODES = {
     "2": "The command line or an input is invalid.",
     "130": "The command was interrupted.",
 }
-_TYPES = {
-    "int": "integer",
-    "integer": "integer",
-    "float": "number",
-    "boolean": "boolean",
-}
-"""JSON types, keyed by the name of a parameter type in Typer. All other types are strings."""
 
 
 class ListedCommand(TypedDict):
@@ -125,9 +116,9 @@ def arguments(command: Any, ctx: Any) -> dict[str, Any]:
     declared = outputs.declaration(command.callback)
     writing = declared.writes_with if declared else ()
     known = {
-        name(param): param
+        parameters.name(param): param
         for param in command.get_params(ctx)
-        if not getattr(param, "hidden", False) and "--help" not in param.opts
+        if not parameters.is_hidden(param) and "--help" not in parameters.names(param)
     }
     return {
         "$schema": DIALECT,
@@ -141,29 +132,21 @@ def arguments(command: Any, ctx: Any) -> dict[str, Any]:
     }
 
 
-def name(param: Any) -> str:
-    """Return the name of a parameter: the longest option without dashes, or the argument."""
-    if param.param_type_name == "argument":
-        return str(param.name)
-    longest: str = max(param.opts, key=len)
-    return longest.lstrip("-").replace("-", "_")
-
-
 def _property(param: Any, ctx: Any) -> dict[str, Any]:
     """Return the JSON Schema of one parameter.
 
     The keys ``kind``, ``option``, ``negative`` and ``environment`` are not in JSON Schema. They
     contain what is needed to write the parameter in a command line or as environment variables.
     """
-    found: dict[str, Any] = _schema(param)
-    if text := " ".join((getattr(param, "help", None) or "").split()):
+    found: dict[str, Any] = parameters.schema(param)
+    if text := parameters.help_text(param):
         found["description"] = text
-    default = _plain(param.default)
+    default = parameters.plain(param.default)
     if default is not None and not param.required and not callable(default):
         found["default"] = default
     found["kind"] = param.param_type_name
-    if param.param_type_name == "option":
-        found["option"] = max(param.opts, key=len)
+    if parameters.is_option(param):
+        found["option"] = max(parameters.names(param), key=len)
         if param.secondary_opts:
             found["negative"] = max(param.secondary_opts, key=len)
     if variables := _variables(param, ctx):
@@ -171,54 +154,10 @@ def _property(param: Any, ctx: Any) -> dict[str, Any]:
     return found
 
 
-def _schema(param: Any) -> dict[str, Any]:
-    item = _item(param.type)
-    if param.nargs not in (1, -1) and "prefixItems" not in item:
-        item = {"type": "array", "items": item, "minItems": param.nargs, "maxItems": param.nargs}
-    if getattr(param, "count", False):
-        return {"type": "integer", "minimum": 0}
-    if param.nargs == -1 or getattr(param, "multiple", False):
-        repeated: dict[str, Any] = {"type": "array", "items": item}
-        return {**repeated, "minItems": 1} if param.required else repeated
-    return item
-
-
-def _item(kind: Any) -> dict[str, Any]:
-    """Return the JSON Schema of a parameter type of Typer."""
-    if parts := getattr(kind, "types", None):
-        items = [_item(part) for part in parts]
-        return {
-            "type": "array",
-            "prefixItems": items,
-            "minItems": len(items),
-            "maxItems": len(items),
-        }
-    if choices := getattr(kind, "choices", None):
-        return {"type": "string", "enum": [_plain(one) for one in choices]}
-    found: dict[str, Any] = {"type": _TYPES.get(kind.name.removesuffix(" range"), "string")}
-    if kind.name.endswith("range"):
-        low, high = ("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")
-        for value, opened, names in (
-            (kind.min, kind.min_open, low),
-            (kind.max, kind.max_open, high),
-        ):
-            if value is not None:
-                found[names[0 if opened else 1]] = value
-    return found
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return str(value) if isinstance(value, PurePath) else value
-
-
 def _variables(param: Any, ctx: Any) -> list[str]:
     """Return the names of the environment variables that set a parameter."""
     given = param.envvar or []
     found = [given] if isinstance(given, str) else list(given)
-    if param.param_type_name == "option" and ctx.auto_envvar_prefix:
+    if parameters.is_option(param) and ctx.auto_envvar_prefix:
         found.append(f"{ctx.auto_envvar_prefix}_{param.name.upper()}")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import parameters
 from .console import on_terminal
 
 
@@ -14,7 +15,7 @@ def sections(command: Any, ctx: Any) -> dict[str, list[tuple[str, str]]]:
         _hide_variable(param)
         record = param.get_help_record(ctx)
         if record:
-            panel = "Arguments" if param.param_type_name == "argument" else "Options"
+            panel = "Options" if parameters.is_option(param) else "Arguments"
             found.setdefault(getattr(param, "rich_help_panel", None) or panel, []).append(record)
     for name, child in getattr(command, "commands", {}).items():
         if not child.hidden:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .. import lazy, plugins
+from .. import lazy, parameters, plugins
 from ..hookspecs import CommandSpec
 from ..specs import dashed
 from . import effects
@@ -122,4 +122,4 @@ def _offers_json(command: Any, args: Sequence[object]) -> bool:
         if (child := _subcommand(command, arg)) is None:
             break
         command = child
-    return any(JSON in getattr(param, "opts", ()) for param in command.params)
+    return any(JSON in parameters.names(param) for param in command.params)

@@ -16,7 +16,7 @@ from typing import Any
 
 import astrodome
 
-from .. import lazy, plugins, protocols
+from .. import lazy, parameters, plugins, protocols
 from ..hookspecs import CommandSpec, KindSpec
 from ..isolation import Isolated
 from ..registry import Plugin, Registry
@@ -195,11 +195,8 @@ def missing_help(command: Any, path: str) -> Iterator[str]:
     if not (command.help or "").strip():
         yield f"The command '{path}' has no help: add a docstring to its function."
     for param in command.params:
-        if not (getattr(param, "help", "") or "").strip() and not getattr(param, "hidden", False):
-            shown = (
-                param.opts[0] if param.param_type_name == "option" else param.human_readable_name
-            )
-            yield f"{shown} of '{path}' has no help: add help=… to it."
+        if not parameters.help_text(param) and not parameters.is_hidden(param):
+            yield f"{parameters.title(param)} of '{path}' has no help: add help=… to it."
     for name, child in getattr(command, "commands", {}).items():
         yield from missing_help(child, f"{path} {name}")
 
