@@ -107,11 +107,12 @@ def _unexpected(app: str, registered: Registry, args: Sequence[str], error: Base
             )
         )
     where = f" in {culprit.owner} {culprit.version}".rstrip() if culprit else ""
+    debug = settings.options.debug
+    shown = "" if debug else f" shown by {app} --debug {' '.join(args[:2])} …"
     _fail(
         AstrodomeError(
             f"Unexpected {type(error).__name__}{where}: {error}",
-            f"{reports.hint(culprit)}, and include the traceback shown by "
-            f"{app} --debug {' '.join(args[:2])} ….",
+            f"{reports.hint(culprit)}, and include the traceback{shown}.",
             code="internal",
         )
     )

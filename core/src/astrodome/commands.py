@@ -183,7 +183,8 @@ def new(
         console.show_json(found | {"files": [file.as_posix() for file in files]})
         return
     console.note(f"Created {target} ({len(files)} files). Install and test it:")
-    console.note(f"  pip install -e {target} --group {target}/pyproject.toml:dev")
+    console.note("  python -m pip install --upgrade pip  # --group requires pip 25.1 or newer")
+    console.note(f"  python -m pip install -e {target} --group {target}/pyproject.toml:dev")
     console.note(f"  pytest {target}")
 
 

@@ -67,7 +67,7 @@ def _examine(plugin: Plugin, online: bool) -> Iterator[Diagnosis]:
     if plugin.seconds > SLOW:
         text = f"loading takes {1000 * plugin.seconds:.0f} ms at every start"
         yield Diagnosis(plugin.name, "slow", text)
-    known, valid = len(plugin.faults), 0
+    known, valid, invalid = len(plugin.faults), 0, 0
     for spec in plugin.specs:
         examined = list(protocols.examine(plugin, spec))
         found = [
@@ -81,9 +81,11 @@ def _examine(plugin: Plugin, online: bool) -> Iterator[Diagnosis]:
         if text := protocols.undeclared(spec):
             yield Diagnosis(plugin.name, "note", text)
         valid += len(examined) - len(found)
+        invalid += len(found)
     for fault in plugin.faults[known:]:
         yield Diagnosis(plugin.name, "wrong", fault)
-    yield Diagnosis(plugin.name, "ok", f"{valid} registered objects can be imported")
+    if valid or not invalid:
+        yield Diagnosis(plugin.name, "ok", f"{valid} registered objects can be imported")
 
 
 def _run(plugin: Plugin, spec: CheckSpec) -> Iterator[Diagnosis]:

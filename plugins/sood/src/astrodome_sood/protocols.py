@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from astrodome.views import Section
     from numpy.typing import NDArray
 
-    from .views.report_content import RunReport
+    from .views.report_content import RunReport as RunReport
 
 
 class ImageSet(Protocol):
