@@ -90,7 +90,7 @@ def import_files(
     references, last_of_file, outcome.skipped = _references(paths, plane)
     origins: dict[str, ImageReference] = {}
     rows: list[dict[str, Any]] = []
-    function = partial(_import_image, folder, known, options, size, overwrite)
+    function = partial(_import_image, folder, known, _existing(folder), options, size, overwrite)
     try:
         jobs = min(jobs or compute.cores(), len(references) or 1)
         # Keep the order, so that the first of several images with the same name is imported.
@@ -139,7 +139,7 @@ def plan_import(
     options = {"wavelength": wavelength or None, "date": date, "exposure": exposure}
     known = frozenset() if overwrite else frozenset(metadata.read_rows(folder))
     references, last_of_file, plan.skipped = _references(paths, plane)
-    function = partial(_import_image, folder, known, options, size, overwrite)
+    function = partial(_import_image, folder, known, _existing(folder), options, size, overwrite)
     jobs = min(jobs or compute.cores(), len(references) or 1)
     for result in compute.map(function, references, jobs=jobs, ordered=True, in_process=True):
         if result.value is None:
@@ -174,9 +174,15 @@ def _references(
     return references, last_of_file, skipped
 
 
+def _existing(folder: Path) -> frozenset[str]:
+    """Return the names of the files in a folder."""
+    return frozenset(path.name for path in folder.iterdir()) if folder.is_dir() else frozenset()
+
+
 def _import_image(
     folder: Path,
     known: frozenset[str],
+    before: frozenset[str],
     options: dict[str, Any],
     size: int,
     overwrite: bool,
@@ -184,7 +190,9 @@ def _import_image(
 ) -> tuple[str, bytes, dict[str, Any] | None]:
     """Return the name, the content and the metadata of an image.
 
-    If the image already exists, the content is empty, and the metadata are None.
+    ``known`` contains the names in the metadata table, and ``before`` the names of the files that
+    existed when the command started. If the image already exists, the content is empty, and the
+    metadata are None.
     """
     if reference.path.is_dir():
         raise AstrodomeError("Expected a file, got a folder. Specify the files in the folder.")
@@ -194,7 +202,7 @@ def _import_image(
     comment = f"sdo data import: {size or 'all'}{origin}"
     if name in known and raster.is_up_to_date(path, comment, reference.path.stat().st_mtime_ns):
         return name, b"", None
-    existing = raster.comment_of(path)
+    existing = raster.comment_of(path) if name in before else ""
     if existing.startswith("sdo data import: ") and not existing.endswith(origin) and not overwrite:
         other = existing.partition(" px, of ")[2]
         raise AstrodomeError(
