@@ -81,7 +81,9 @@ def test_a_heavy_import_in_the_commands(examine) -> None:  # type: ignore[no-unt
 
 
 def test_a_target_that_does_not_exist(examine) -> None:  # type: ignore[no-untyped-def]
-    assert "cli:nothing, which does not exist" in examine(GOOD.replace("cli:app", "cli:nothing"))
+    said = examine(GOOD.replace("cli:app", "cli:nothing"))
+    assert "cli:nothing, which does not exist" in said
+    assert "plugin registers" not in said and "Report it" not in said
     assert "No module named" in examine(GOOD.replace("cli:app", "gone:app"))
 
 

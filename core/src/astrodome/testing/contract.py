@@ -57,7 +57,7 @@ def problems(plugin: str) -> list[str]:
 
 def with_kinds(module: Any) -> Registry:
     """Return a registry with the plugin and with the kinds that installed plugins declare."""
-    registry = plugins.of("", plugin=module)
+    registry = plugins.of("", **{module.__name__.partition(".")[0]: module})
     for plugin in plugins.load_all().plugins:
         plugin.specs = plugin.registered(KindSpec)
         registry.plugins.append(plugin)
