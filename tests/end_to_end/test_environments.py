@@ -191,9 +191,14 @@ def test_a_plugin_is_installed_and_uninstalled_and_the_others_are_kept(
 
 @pytest.mark.parametrize("kind", ("venv", "uv-tool"))
 def test_plugins_are_installed_together_in_editable_mode_and_upgraded(
-    kind: str, sites: Callable[[str], Site], strangers: Path
+    kind: str, strangers: Path, tmp_path: Path
 ) -> None:
-    site = sites(kind)
+    """The environment is a separate one, because other tests use the shared ones at this time."""
+    wheels = shutil.copytree(strangers, tmp_path / "wheels")
+    link_tools(tmp_path)
+    path = tmp_path / {"uv-tool": "uv/tools/astrodome"}.get(kind, kind)
+    site = Site(kind, path, tmp_path, wheels)
+    site.create()
     before, recorded = site.versions(), site.recorded()
     project = site.folder / f"project-{kind}"
     site.sdo("plugins", "new", "corona", "--output", project)
@@ -205,14 +210,12 @@ def test_plugins_are_installed_together_in_editable_mode_and_upgraded(
     assert "Edited" in site.sdo("corona", "--help").stdout
     assert site.sdo("plugins", "doctor").stderr == ""
 
-    build_project(strangers, "sdo-calm", PLUGIN.format(name="calm"), version="1.1")
+    build_project(wheels, "sdo-calm", PLUGIN.format(name="calm"), version="1.1")
     site.sdo("plugins", "install", "sdo-calm>=1", "--upgrade")
     assert site.versions() == before | {"sdo-calm": "1.1", "astrodome-corona": "0.1.0"}
     for name in ("calm", "corona"):
         site.sdo("plugins", "uninstall", name)
     assert site.versions() == before and site.recorded() >= recorded
-    for wheel in strangers.glob("sdo_calm-1.1*.whl"):
-        wheel.unlink()
 
 
 def test_a_plugin_that_would_break_something_is_not_installed(site: Site) -> None:
