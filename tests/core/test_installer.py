@@ -97,7 +97,7 @@ def test_pip_is_used_where_it_is_installed(tmp_path: Path) -> None:
 
 SEVERAL = (
     Wanted("sdo-quote>=1", "sdo-quote"),
-    Wanted("/work/corona", "sdo-corona", editable=True),
+    Wanted("/home/user/corona", "sdo-corona", editable=True),
     Wanted("pluggy", "pluggy"),
 )
 """Distributions of which only the last one is installed."""
@@ -107,7 +107,7 @@ def test_several_distributions_are_installed_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = PluginChange("install", SEVERAL, tmp_path / "limits", upgrade=True)
-    names = ["sdo-quote>=1", "--editable", "/work/corona", "pluggy"]
+    names = ["sdo-quote>=1", "--editable", "/home/user/corona", "pluggy"]
     limits = ["-c", str(tmp_path / "limits")]
     (step,) = environments.steps(change, tmp_path)
     assert step.command[1:] == ["-m", "pip", "install", "--upgrade", *limits, *names]
@@ -123,7 +123,11 @@ def test_several_distributions_are_installed_together(
 def test_several_distributions_are_installed_with_uv_tool(prefix: Path) -> None:
     line = uv_tool(prefix, PluginChange("install", SEVERAL, upgrade=True))
     assert "--upgrade-package=sdo-quote" in line
-    assert line[-3:] == ["--with=sdo-quote>=1", "--with-editable=/work/corona", "--with=pluggy"]
+    assert line[-3:] == [
+        "--with=sdo-quote>=1",
+        "--with-editable=/home/user/corona",
+        "--with=pluggy",
+    ]
 
 
 def test_several_distributions_are_injected_with_pipx(prefix: Path) -> None:
@@ -132,7 +136,7 @@ def test_several_distributions_are_injected_with_pipx(prefix: Path) -> None:
     assert [step.command[1:] for step in steps] == [
         ["inject", "astrodome", "sdo-quote>=1"],
         ["inject", "--force", "astrodome", "pluggy"],
-        ["inject", "--editable", "astrodome", "/work/corona"],
+        ["inject", "--editable", "astrodome", "/home/user/corona"],
     ]
 
 
