@@ -44,6 +44,7 @@ BUSY = 0.7
 def main() -> int:
     """Measure the selected subjects, and return exit status 1 if one of them failed."""
     options = _options()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # Users start from compiled modules.
     chosen = options.subjects or list(SUBJECTS)
     effort = Effort(options.repeat, options.small)
     found: dict[str, Any] = {

@@ -35,6 +35,15 @@ SHARED = {"astrodome", "astrodome_solar"}
 """Packages that every plugin may import."""
 DOMAIN = {"catalogue", "flux", "goes", "hek", "images", "marshal", "scope", "sdo", "solar", "sood"}
 """Kinds, tasks, apps and commands of plugins, which the host gets from data."""
+TOP_LEVEL = {
+    *(".ci", ".github", ".gitignore", ".pre-commit-config.yaml"),
+    *("benchmarks", "changes", "core", "docs", "examples", "plugins", "tests"),
+    *("CHANGELOG.md", "CITATION.cff", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE"),
+    *("Makefile", "README.md", "SECURITY.md", "codemeta.json"),
+    *("constraints.txt", "noxfile.py", "pylock.toml", "pyproject.toml", "release"),
+    *(".readthedocs.yaml", "oldest.txt"),
+}
+"""Tests and commands must not leave files here."""
 LONGEST_MODULE = 400
 LONGEST_COMMAND = 80
 HEAVY = {"astropy", "matplotlib", "numpy", "pandas", "requests", "sqlalchemy", "sunpy", "torch"}
@@ -219,3 +228,16 @@ def test_settings_models_are_in_modules_without_heavy_libraries() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     check(ran.stdout.splitlines())
+
+
+def test_the_top_level_contains_only_known_files_and_folders() -> None:
+    listed = subprocess.run(
+        ["git", "ls-tree", "--name-only", "HEAD"],
+        cwd=source_tree.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("The sources are not in a git repository.")
+    check(name for name in listed.stdout.split() if name not in TOP_LEVEL)

@@ -66,6 +66,7 @@ def _child(function: Callable[[], Any], folder: Path) -> None:
     import signal
 
     signal.alarm(LIMIT)
+    tempfile.tempdir = str(folder)  # The child never deletes its temporary folders.
     for number, name in ((1, "out"), (2, "err")):
         handle = os.open(folder / name, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         os.dup2(handle, number)
@@ -155,11 +156,8 @@ def _contract(name: str) -> tuple[type, dict[str, Any]]:
 class Folders:
     """Create folders like ``tmp_path_factory``."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
     def mktemp(self, name: str) -> Path:
-        return Path(tempfile.mkdtemp(prefix=name, dir=self.root))
+        return Path(tempfile.mkdtemp(prefix=name))
 
 
 def _test(odd: Any, name: str, parameters: tuple[str, ...], registry: Any) -> str:
@@ -167,7 +165,7 @@ def _test(odd: Any, name: str, parameters: tuple[str, ...], registry: Any) -> st
     import pytest
 
     instance = odd()
-    folders = Folders(Path.cwd())
+    folders = Folders()
     given: dict[str, Any] = {"tmp_path_factory": folders, "tmp_path": folders.mktemp("test")}
     try:
         with plugins.using(registry):
