@@ -54,6 +54,20 @@ def add(observatory: Any, unit: str = "arcsec", verbs: str = "'predict',") -> No
     observatory.add("sky", plugin, cli=CLI.format(unit=unit))
 
 
+def test_doctor_checks_only_the_given_plugins(observatory: Any) -> None:
+    observatory.add("good")
+    observatory.add("broken", "import no_such_library")
+    assert observatory.run("plugins", "doctor").returncode == 1
+    checked = observatory.run("plugins", "doctor", "good", "--json")
+    assert checked.returncode == 0
+    assert {row["plugin"] for row in json.loads(checked.stdout)} == {"good"}
+    broken = observatory.run("plugins", "doctor", "good", "obs-broken", "--json")
+    assert broken.returncode == 1
+    assert {row["plugin"] for row in json.loads(broken.stdout)} == {"good", "broken"}
+    unknown = observatory.run("plugins", "doctor", "bad")
+    assert unknown.returncode == 1 and "Plugin not found: 'bad'" in unknown.stderr
+
+
 def test_doctor_reports_undeclared_kinds_without_failing(observatory: Any) -> None:
     add(observatory)
     assert observatory.run("plugins", "doctor").returncode == 0

@@ -46,7 +46,7 @@ def test_the_command_of_an_installed_plugin_can_be_run(observatory: Any) -> None
         (
             "from astrodome import hookimpl\n@hookimpl\ndef register_comands(): return []",
             "failed",
-            "register_comands",
+            "Did you mean 'register_commands'?",
         ),
         (
             "from astrodome import hookimpl\n@hookimpl\ndef register_commands(): return ['goes']",

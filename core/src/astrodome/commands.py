@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,6 +94,14 @@ def info(name: Name, as_json: Json = False) -> None:
 @plugin_app.command()
 @outputs.declare(list[FindingRow], reads_only=True, writes_with=("fix",))
 def doctor(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Plugins or distributions to check. By default, all plugins and the host are "
+            "checked.",
+        ),
+    ] = None,
     as_json: Json = False,
     fix: bool = option(False, "Repair the problems for which a plugin has a repair.", "--fix"),
     dry_run: bool = option(False, "Show what --fix would change, and change nothing.", "--dry-run"),
@@ -106,13 +115,15 @@ def doctor(
     if (dry_run or yes) and not fix:
         raise InvalidInputError(f"{'--dry-run' if dry_run else '--yes'} requires --fix.")
     process.keep_home_unchanged(always=True)
-    found = health_checks.examine(plugins.current(), online=online)
+    chosen = [_find(name) for name in names or ()]
+    examine = partial(health_checks.examine, plugins.current(), chosen, online=online)
+    found = examine()
     repaired: list[dict[str, str]] = []
     repairable = [each for each in found if each.repair]
     if fix and repairable and (dry_run or _confirmed(repairable, yes)):
         repaired = [row for each in repairable for row in _repaired(each, dry_run)]
         if not dry_run:
-            found = health_checks.examine(plugins.current(), online=online)
+            found = examine()
     remaining = [each for each in found if not (dry_run and each.repair)]
     rows = [
         *repaired,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,14 +44,18 @@ class Diagnosis:
     repair: Callable[[bool], str] | None = None
 
 
-def examine(registered: Registry, *, online: bool = False) -> list[Diagnosis]:
+def examine(
+    registered: Registry, chosen: Collection[Plugin] = (), *, online: bool = False
+) -> list[Diagnosis]:
     """Import all objects that the plugins register, and run their health checks.
 
-    Checks that connect to services run only if ``online`` is True.
+    If plugins are chosen, the other plugins and the host are not examined. Names that several
+    plugins register are always reported. Checks that connect to services run only if ``online`` is
+    True.
     """
     host = Plugin(HOST, registered.app, specs=CHECKS)
-    found = [each for spec in CHECKS for each in _run(host, spec)]
-    for plugin in registered.plugins:
+    found = [each for spec in CHECKS if not chosen for each in _run(host, spec)]
+    for plugin in chosen or registered.plugins:
         found += _examine(plugin, online)
     return found + [Diagnosis("", "wrong", text) for text in registered.clashes()]
 

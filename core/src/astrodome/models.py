@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import plugins, protocols, registry, settings
-from .errors import AstrodomeError
 from .hookspecs import ModelSpec
 from .registry import Plugin
-from .specs import dashed, section
+from .specs import section
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -114,10 +113,4 @@ def option_values(
 
 
 def _find(task: str, name: str) -> tuple[Plugin, ModelSpec]:
-    found = plugins.current().models(task)
-    if dashed(name) not in found:
-        known = ", ".join(owned[0][1].name for owned in found.values()) or "none"
-        raise AstrodomeError(
-            f"Model not found: '{name}' for the task '{task}'.", f"Installed models: {known}."
-        )
-    return registry.only(f"{task} model", name, found[dashed(name)])
+    return registry.find("model", ("task", task), name, plugins.current().models(task))

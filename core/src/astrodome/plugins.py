@@ -19,7 +19,7 @@ from typing import Any
 import pluggy
 
 from . import API_VERSION, distributions, hookspecs, reports, specs, state
-from .errors import AstrodomeError, reason
+from .errors import AstrodomeError, reason, similar
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .isolation import Isolated
 from .registry import Plugin, Registry
@@ -143,7 +143,7 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
             manager = pluggy.PluginManager("astrodome")
             manager.add_hookspecs(hookspecs)
             manager.register(module, plugin.name)
-            manager.check_pending()
+            _reject_unknown_hooks(module)
             plugin.faults += _unmarked(module)
             plugin.specs = tuple(
                 spec
@@ -182,6 +182,16 @@ def _incompatibility(plugin: Plugin, module: Any) -> str:
         f"it requires version {version} of the plugin interface, but the installed astrodome "
         f"provides version {offered}: update astrodome"
     )
+
+
+def _reject_unknown_hooks(module: Any) -> None:
+    """Raise ValueError if a function is marked as a hook that does not exist."""
+    for name in dir(module):
+        if name not in HOOKS and hasattr(getattr(module, name, None), "astrodome_impl"):
+            raise ValueError(
+                f"its function {name} is marked with @hookimpl, but this hook does not exist. "
+                f"{similar(name, HOOKS)}The hooks are {', '.join(HOOKS)}"
+            )
 
 
 def _unmarked(module: Any) -> Iterator[str]:

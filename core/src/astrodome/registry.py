@@ -147,6 +147,22 @@ def clash(what: str, name: str, owned: Iterable[tuple[Plugin, Any]]) -> Astrodom
     )
 
 
+def find(what: str, group: tuple[str, str], name: str, found: Owned[Spec]) -> tuple[Plugin, Spec]:
+    """Return the plugin and the spec that are registered for a name.
+
+    ``what`` is the noun for the spec, and ``group`` the noun and the name of the group to which it
+    belongs, for example ``("task", "sood")``. In ``name``, ``_`` and ``-`` are equivalent. Raises
+    AstrodomeError if the name is unknown or registered several times.
+    """
+    if dashed(name) not in found:
+        known = ", ".join(owned[0][1].name for owned in found.values()) or "none"
+        raise AstrodomeError(
+            f"{what.capitalize()} not found: '{name}' for the {group[0]} '{group[1]}'.",
+            f"Installed {what}s: {known}.",
+        )
+    return only(f"{group[1]} {what}", name, found[dashed(name)])
+
+
 def only(what: str, name: str, owned: list[tuple[Plugin, Spec]]) -> tuple[Plugin, Spec]:
     """Return the only plugin and spec for a name; raise AstrodomeError if there are several."""
     if len(owned) > 1:

@@ -142,12 +142,7 @@ def get(subject: str, name: str) -> Any:
     astrodome.errors.AstrodomeError: View not found: 'depths' for the subject 'craters'.
     """
     found = plugins.current().views(subject)
-    if dashed(name) not in found:
-        known = ", ".join(owned[0][1].name for owned in found.values()) or "none"
-        raise AstrodomeError(
-            f"View not found: '{name}' for the subject '{subject}'.", f"Installed views: {known}."
-        )
-    plugin, spec = registry.only(f"{subject} view", name, found[dashed(name)])
+    plugin, spec = registry.find("view", ("subject", subject), name, found)
     return protocols.load(plugin, spec)()
 
 
