@@ -47,6 +47,10 @@ def images_to_anomalies(folder: Path) -> None:
     )
 
 
+def flare_in_three_datasets(folder: Path) -> None:
+    save(Image.open(folder / "flare.png"), "flare-in-three-datasets-goes", 1000)
+
+
 def gray(values: NDArray[np.float32], low: float, high: float) -> Image.Image:
     """Return values as gray levels; ``low`` is black and ``high`` is white."""
     return Image.fromarray((255 * np.clip((values - low) / (high - low), 0, 1)).astype(np.uint8))
@@ -86,6 +90,7 @@ def save(image: Image.Image, name: str, width: int = 0) -> None:
 
 PAGES: dict[str, tuple[Services, Callable[[Path], None]]] = {
     "tutorials/images-to-anomalies.md": (solar_services.environment, images_to_anomalies),
+    "tutorials/flare-in-three-datasets.md": (solar_services.environment, flare_in_three_datasets),
 }
 """The services and the function that saves the pictures, for each page."""
 

@@ -10,7 +10,7 @@ from docs.transcripts import replay
 from docs import solar_services
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("tutorials/images-to-anomalies.md",)
+PAGES = ("tutorials/images-to-anomalies.md", "tutorials/flare-in-three-datasets.md")
 
 
 @pytest.mark.parametrize("page", PAGES)
