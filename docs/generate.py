@@ -1,4 +1,4 @@
-"""Write ``commands.md`` and ``settings.md``, the references of all commands and settings."""
+"""Write all generated pages; this module contains the reference of settings, ``settings.md``."""
 
 from __future__ import annotations
 
@@ -8,23 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from astrodome import AstrodomeError, app, commands, help, plugins, suggestions
-from astrodome.registry import Registry
+from astrodome import commands, plugins, suggestions
 from astrodome_sood.config import Config
 from astrodome_ztf_scope.config.schema import ClassConfig
 from pydantic import BaseModel
 
-TARGET = Path(__file__).with_name("commands.md")
+COMMANDS = runpy.run_path(str(Path(__file__).with_name("generate_commands.py")))
+cell, ours = COMMANDS["cell"], COMMANDS["ours"]
 SETTINGS = Path(__file__).with_name("settings.md")
-INTRODUCTION = """\
-# Commands
-
-All commands of `sdo` and `scope`; `make docs` generates this page. Commands and options can be
-typed with `_` or `-`. Every option can also be set with an environment variable, for example
-`SDO_GOES_GET_MAX_DIFF` for `sdo goes get --max-diff`. Every command has the options `-h` and
-`--help`. The [user guide](guide.md) describes the features that all commands share.
-"""
-
 SETTINGS_INTRODUCTION = """\
 # Settings
 
@@ -40,67 +31,6 @@ LIMITS = {
     "minLength": "{} or more characters",
     "minItems": "{} or more items",
 }
-
-
-def page() -> str:
-    """Return the text of the reference."""
-    parts = [INTRODUCTION]
-    for name in suggestions.apps():
-        registry = ours(name)
-        with plugins.using(registry):
-            root = app.build(name, registry)
-            ctx = root.make_context(name, [], resilient_parsing=True)
-            found = list(walk(root, ctx))
-            parts += [overview(root, ctx, found), *(entry(*one) for one in found)]
-    return "\n".join(parts)
-
-
-def ours(name: str) -> Registry:
-    """Return a registry with the plugins of this repository; all of them must be active."""
-    wanted = set(suggestions.by_command(name).values())
-    loaded = [plugin for plugin in plugins.load(name).plugins if plugin.distribution in wanted]
-    active = {plugin.distribution for plugin in loaded if plugin.status == "active"}
-    if missing := wanted - active:
-        raise AstrodomeError(f"Not installed or not active: {', '.join(sorted(missing))}.")
-    return Registry(name, loaded)
-
-
-def walk(group: Any, ctx: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the commands in a group and its subgroups, each with its context."""
-    for name, stub in group.commands.items():
-        if stub.hidden:
-            continue
-        child = group.resolve_command(ctx, [name])[1]
-        below = child.make_context(name, [], parent=ctx, resilient_parsing=True)
-        if hasattr(child, "commands"):
-            yield from walk(child, below)
-        else:
-            yield child, below
-
-
-def overview(root: Any, ctx: Any, found: list[tuple[Any, Any]]) -> str:
-    """Return the description of an app: its options, and links to its commands."""
-    lines = [f"## {ctx.command_path}\n", root.help.strip() + "\n", "| command | |", "|---|---|"]
-    for command, below in found:
-        link = f"[`{below.command_path}`](#{below.command_path.replace(' ', '-')})"
-        lines.append(f"| {link} | {cell(command.get_short_help_str(200))} |")
-    return "\n".join([*lines, "", *table("Options", help.sections(root, ctx)["Options"])])
-
-
-def entry(command: Any, ctx: Any) -> str:
-    """Return the section of a command: description, usage, arguments and options."""
-    usage = " ".join([ctx.command_path, *command.collect_usage_pieces(ctx)])
-    about = command.help.partition("\f")[0].strip()
-    lines = [f"### {ctx.command_path}\n", about + "\n", f"```\n{usage}\n```\n"]
-    for title, rows in help.sections(command, ctx).items():
-        lines += table(title, rows)
-    return "\n".join(lines)
-
-
-def table(title: str, rows: list[tuple[str, str]]) -> list[str]:
-    shown = [(term, text) for term, text in rows if not term.endswith("--help")]
-    lines = [f"| `{cell(term)}` | {cell(text)} |" for term, text in shown]
-    return [f"| {title.lower()} | |", "|---|---|", *lines, ""] if lines else []
 
 
 def settings_page() -> str:
@@ -154,12 +84,8 @@ def valid_values(key: dict[str, Any]) -> str:
     return " ".join([kind, ", ".join(limits)]).strip()
 
 
-def cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
 if __name__ == "__main__":
-    TARGET.write_text(page(), "utf-8")
+    COMMANDS["write"]()
     SETTINGS.write_text(settings_page(), "utf-8")
     for script in ("generate_api.py", "generate_directory.py", "generate_misbehaviour.py"):
         runpy.run_path(str(Path(__file__).with_name(script)), run_name="__main__")

@@ -50,11 +50,6 @@ def blocks(name: str) -> list[tuple[str, str, str]]:
     return found
 
 
-def test_the_reference_of_commands_is_up_to_date() -> None:
-    generate = runpy.run_path(str(DOCS / "generate.py"))
-    assert generate["page"]() == text("commands.md"), "Commands changed: run make docs."
-
-
 def test_the_reference_of_settings_is_up_to_date() -> None:
     generate = runpy.run_path(str(DOCS / "generate.py"))
     assert generate["settings_page"]() == text("settings.md"), "Settings changed: run make docs."
