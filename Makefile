@@ -13,7 +13,7 @@ OSV := https://api.osv.dev
 # Without bytecode, each of the many processes in the tests would compile its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test torture mutation lint bench docs wheels clean help
+.PHONY: demo test torture mutation lint bench docs wheels release-check clean help
 
 help:
 	@echo "make demo     a picture of the Sun through the whole program; writes demo/report.html"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench    speed and memory compared with sdo-cli and SCoPe"
 	@echo "make docs     the documentation site in docs/_build/html"
 	@echo "make wheels   the distributions as wheels in dist/"
+	@echo "make release-check  all checks before a release; docs/development/releasing.md"
 
 demo: $(MADE)-demo
 	$(BIN)/python examples/demo.py
@@ -57,6 +58,9 @@ docs: $(MADE)-docs
 
 wheels: $(MADE)-test
 	for dist in $(DISTS); do $(BIN)/python -m build --wheel --no-isolation --outdir dist $$dist; done
+
+release-check: $(MADE)-test $(MADE)-release
+	$(BIN)/python -m release check $(CHECKS)
 
 # One environment; a group of tools is added to it when a command first needs it.
 $(MADE)-%: $(MADE)

@@ -9,6 +9,7 @@ import tomllib
 import venv
 from pathlib import Path
 
+import astrodome
 import pytest
 from astrodome import (
     AstrodomeError,
@@ -232,7 +233,7 @@ def test_pipx_uninjects_only_injected_distributions(prefix: Path) -> None:
 
 def test_the_requirements_of_host_and_plugins_are_constraints() -> None:
     lines = distributions.constraints()
-    assert "typer>=0.26" in lines and "astrodome==0.1.0" in lines
+    assert "typer>=0.26" in lines and f"astrodome=={astrodome.__version__}" in lines
     assert "astropy>=6" in lines  # astrodome-goes
     assert not any(line.startswith("hypothesis") for line in lines)
 

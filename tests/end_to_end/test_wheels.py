@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import astrodome_goes as goes
 import pytest
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def test_goes_alone_lists_only_itself(goes_alone: Environment) -> None:
     row, library = goes_alone.run("sdo", "plugins", "list", "--json").json
     assert (library["name"], library["distribution"]) == ("solar", "astrodome-solar")
     assert row["name"] == "goes" and row["status"] == "active" and row["error"] == ""
-    assert (row["distribution"], row["version"]) == ("astrodome-goes", "0.1.0")
+    assert (row["distribution"], row["version"]) == ("astrodome-goes", goes.__version__)
     assert goes_alone.run("sdo", "plugins", "doctor").err == ""
 
 

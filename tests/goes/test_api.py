@@ -6,6 +6,7 @@ import doctest
 import runpy
 import shutil
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import astrodome_goes as goes
@@ -44,7 +45,7 @@ def test_the_example_script_runs(tmp_path, monkeypatch, capsys):
 
 def test_dir_contains_the_public_names_only():
     assert set(goes.__all__) == set(dir(goes))
-    assert goes.__version__ == "0.1.0"
+    assert goes.__version__ == version("astrodome-goes")
 
 
 @pytest.mark.parametrize(

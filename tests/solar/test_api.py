@@ -7,6 +7,7 @@ import runpy
 import subprocess
 import sys
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import astrodome_solar as solar
@@ -57,7 +58,7 @@ def test_the_example_script_runs(tmp_path, monkeypatch, capsys):
 
 def test_dir_contains_the_public_names_only():
     assert set(solar.__all__) - {"__version__"} == set(dir(solar)) - {"__version__"}
-    assert solar.__version__ == "0.1.0"
+    assert solar.__version__ == version("astrodome-solar")
 
 
 def test_the_import_of_the_package_and_of_times_loads_no_large_library():

@@ -6,6 +6,7 @@ import doctest
 import runpy
 import shutil
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import astrodome_ztf_scope as scope
@@ -74,7 +75,7 @@ def test_the_example_script_runs(
 
 def test_dir_contains_the_public_names_only() -> None:
     assert set(FUNCTIONS) <= set(scope.__all__) == set(dir(scope))
-    assert scope.__version__ == "0.1.0"
+    assert scope.__version__ == version("astrodome-ztf-scope")
 
 
 def test_a_table_gets_the_same_scores_as_its_file(here: Path) -> None:
