@@ -1,8 +1,8 @@
-"""Write the tables in both READMEs from the results of a run.
+"""Write the tables in docs/performance.md and README.md from the results of a run.
 
     python -m benchmarks.readme [RESULTS.json]
 
-The table in the main README contains every time and rate that was measured for both sides. The
+The table in docs/performance.md contains every time and rate that was measured for both sides. The
 table in the README in this folder contains all figures.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
-SHORT, LONG = HERE.parent / "README.md", HERE / "README.md"
+SHORT, LONG = HERE.parent / "docs" / "performance.md", HERE / "README.md"
 BEGIN, END = "<!-- benchmarks.readme: begin -->", "<!-- benchmarks.readme: end -->"
 TIMES = ("s", "ms", "µs")
 NUMERIC = ("sdo-cli or SCoPe", "astrodome", "times better")
@@ -80,7 +80,7 @@ def table(results: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def short(results: Mapping[str, Any]) -> str:
-    """Return the section of the main README."""
+    """Return the section of docs/performance.md."""
     rows = [
         {
             "what": figure["subject"],
@@ -120,7 +120,7 @@ def with_section(page: str, section: str) -> str:
 
 
 def pages(results: Mapping[str, Any]) -> dict[Path, str]:
-    """Return the text of both READMEs with the tables of these results."""
+    """Return the text of both pages with the tables of these results."""
     return {
         path: with_section(path.read_text("utf-8"), section(results))
         for path, section in ((SHORT, short), (LONG, long))
@@ -129,8 +129,8 @@ def pages(results: Mapping[str, Any]) -> dict[Path, str]:
 
 def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS
-    for readme, text in pages(read(path)).items():
-        readme.write_text(text, "utf-8")
+    for page, text in pages(read(path)).items():
+        page.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The tables in both READMEs contain the results of one run."""
+"""The tables in docs/performance.md and benchmarks/README.md contain the results of one run."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ def readme(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("benchmarks.readme")
 
 
-def test_both_readmes_contain_the_figures_of_the_results(readme: ModuleType) -> None:
+def test_both_pages_contain_the_figures_of_the_results(readme: ModuleType) -> None:
     results = readme.read(readme.RESULTS)
     for path, text in readme.pages(results).items():
         assert path.read_text("utf-8") == text, "Run python -m benchmarks.readme."
 
 
-def test_the_main_readme_shows_every_time_and_rate_of_both_sides(readme: ModuleType) -> None:
+def test_the_page_shows_every_time_and_rate_of_both_sides(readme: ModuleType) -> None:
     results = readme.read(readme.RESULTS)
     both = [figure for figure in results["figures"] if figure["older"] is not None]
     left_out = {figure["unit"] for figure in both} - {
         figure["unit"] for figure in readme.compared(results)
     }
     assert left_out <= {"", "MB", "MB peak", "ms CPU", "s CPU"}
-    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    lines = (ROOT / "docs/performance.md").read_text("utf-8").splitlines()
     for figure in readme.compared(results):
         assert any(line.startswith(f"| {figure['subject']} |") for line in lines), figure
 

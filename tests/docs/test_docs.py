@@ -21,7 +21,6 @@ from sunpy.data.test import get_test_filepath
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GUIDES = ("guide.md", "plugins.md", "machine-readable.md")
-INSTALLING = "## Installing one domain only"
 CORONA = "astrodome-corona"
 """Distribution that ``plugins new`` writes, which is explained in the guide for authors."""
 PLUGINS = {
@@ -174,11 +173,13 @@ def test_every_kind_and_task_is_in_the_plugin_guide_with_its_methods(
                 assert f"`{name}({', '.join(parameters)})`" in row
 
 
-def test_the_readme_installs_existing_distributions() -> None:
-    page = (ROOT / "README.md").read_text("utf-8")
-    folders = set(re.findall(r" \./((?:core|plugins/)\S*)", section(page, INSTALLING)))
-    assert folders == {"core", "plugins/*"} | {f"plugins/{path.name}" for path in plugin_folders()}
+@pytest.mark.parametrize("page", ["README.md", "docs/install.md"])
+def test_the_pages_install_existing_distributions(page: str) -> None:
+    content = (ROOT / page).read_text("utf-8")
+    folders = set(re.findall(r" \./((?:core|plugins/)[\w*]*)", content))
     assert all((ROOT / folder / "pyproject.toml").is_file() for folder in folders - {"plugins/*"})
+    if page == "docs/install.md":
+        assert folders == {"core", "plugins/*", *(f"plugins/{p.name}" for p in plugin_folders())}
 
 
 def plugin_folders() -> list[Path]:
