@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import inspect
 import logging
 import os
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -28,10 +31,23 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
+    "sphinx.ext.linkcode",
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "_extensions", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_extensions", "_templates"]
+templates_path = ["_templates"]
+
+# Python API: a page for each public name; numpydoc formats the docstrings.
+autosummary_generate = sorted(
+    str(path.relative_to(DOCS)) for path in (DOCS / "reference" / "api").glob("*.rst")
+)
+autosummary_ignore_module_all = False
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+python_use_unqualified_type_names = True
+maximum_signature_line_length = 88
 
 # Markdown: anchors and links as on GitHub.
 myst_enable_extensions = ["colon_fence", "deflist"]
@@ -65,6 +81,20 @@ html_theme_options = {
     "show_prev_next": True,
     "footer_end": ["theme-version"],
 }
+
+
+def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
+    """Return the public address of the source code of a Python object."""
+    value: Any = importlib.import_module(info["module"])
+    try:
+        for name in info["fullname"].split("."):
+            value = getattr(value, name)
+        value = inspect.unwrap(value.fget if isinstance(value, property) else value)
+        path = Path(inspect.getsourcefile(value) or "").relative_to(DOCS.parent)
+        lines, start = inspect.getsourcelines(value)
+    except (AttributeError, OSError, TypeError, ValueError):  # for example, a constant
+        return None
+    return f"{repository}/blob/main/{path}#L{start}-L{start + len(lines) - 1}"
 
 
 def setup(app: Sphinx) -> None:
