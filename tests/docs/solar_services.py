@@ -20,7 +20,7 @@ def environment() -> Iterator[dict[str, str]]:
     with Image.open(get_test_filepath("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2")) as sun:
         images = Archive(sun)
     archives = Archives()
-    archives.add(date(2011, 6, 7), 15, "fits")
+    archives.add(date(2019, 1, 2), 15)
     with images.server() as gsu, archives, Hek(flare_of_2011_06_07()).server() as hek:
         yield {
             "ASTRODOME_GSU_URL": gsu.root,

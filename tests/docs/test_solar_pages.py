@@ -10,7 +10,12 @@ from docs.transcripts import replay
 from docs import solar_services
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("tutorials/images-to-anomalies.md", "tutorials/flare-in-three-datasets.md")
+PAGES = (
+    "tutorials/images-to-anomalies.md",
+    "tutorials/flare-in-three-datasets.md",
+    "how-to/ten-years-of-images.md",
+    "how-to/air-gapped.md",
+)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -13,6 +13,8 @@ The page contains comments that mark what is run:
     marked with ``<!-- output -->`` contains what the code prints.
 ``<!-- setup`` … ``-->``
     Commands that are run, but not shown.
+``<!-- write: FILE -->`` before a block of code
+    The code is written to the file, whose folder must exist.
 
 ``python tests/docs/transcripts.py PAGE FOLDER`` prints what each command on a page prints.
 """
@@ -34,10 +36,12 @@ from typing import Any
 from unittest import mock
 
 TOLERANCE = 0.05
+KINDS = ("console", "setup", "write", "python")
 MARK = "\x1e"
 WIDTH = 100
 BLOCK = re.compile(
     r"^<!-- setup\n(?P<setup>.*?)^-->$"
+    r"|^<!-- write: (?P<file>\S+) -->\n+```\w+\n(?P<write>.*?)^```$"
     r"|^<!-- run: (?P<name>\S+)(?P<options>[^\n]*?) -->\n+```console\n(?P<console>.*?)^```$"
     r"|^<!-- run-python(?P<given>[^\n]*?) -->\n+```python\n(?P<python>.*?)^```$"
     r"(?:\n+<!-- output -->\n+```text\n(?P<printed>.*?)^```$)?",
@@ -97,11 +101,12 @@ def blocks(page: Path) -> list[Block]:
     for match in BLOCK.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         options = dict(re.findall(r"([\w-]+)=?(\S*)", match["options"] or match["given"] or ""))
-        kind = next(kind for kind in ("console", "setup", "python") if match[kind] is not None)
-        found.append(
-            Block(page, line, kind, match["name"] or "", match[kind], match["printed"], options)
-        )
-    marked = len(re.findall(r"^<!-- (?:run: |run-python|setup\n)", text, re.MULTILINE))
+        kind = next(kind for kind in KINDS if match[kind] is not None)
+        code = match[kind]
+        if kind == "write":
+            kind, code = "setup", f"cat >{match['file']} <<'END-OF-FILE'\n{code}END-OF-FILE\n"
+        found.append(Block(page, line, kind, match["name"] or "", code, match["printed"], options))
+    marked = len(re.findall(r"^<!-- (?:run: |run-python|setup\n|write: )", text, re.MULTILINE))
     if marked != len(found):
         raise ValueError(f"{page}: {marked} marked blocks, but only {len(found)} are valid.")
     return found
