@@ -12,7 +12,17 @@ from typing import Any, NoReturn
 
 import typer
 
-from . import __version__, console, plugins, process, registry, reports, settings, suggestions
+from . import (
+    __version__,
+    console,
+    plugins,
+    process,
+    registry,
+    reports,
+    scripts,
+    settings,
+    suggestions,
+)
 from .errors import AstrodomeError, InvalidInputError, from_os_error
 from .hookspecs import CommandSpec
 from .lazy import Command, Entry, LazyGroup, fault, real
@@ -69,7 +79,7 @@ def _run(app: str, args: Sequence[str], registered: Registry) -> None:
         _warn(registered)
     with plugins.using(registered):
         try:
-            build(app, registered).main(args, prog_name=app)
+            build(app, registered).main(args, prog_name=scripts.program(app))
         except AstrodomeError as failure:
             _fail(failure)
         except OSError as error:
@@ -108,7 +118,7 @@ def _unexpected(app: str, registered: Registry, args: Sequence[str], error: Base
         )
     where = f" in {culprit.owner} {culprit.version}".rstrip() if culprit else ""
     debug = settings.options.debug
-    shown = "" if debug else f" shown by {app} --debug {' '.join(args[:2])} …"
+    shown = "" if debug else f" shown by {scripts.program(app)} --debug {' '.join(args[:2])} …"
     _fail(
         AstrodomeError(
             f"Unexpected {type(error).__name__}{where}: {error}",
@@ -157,7 +167,7 @@ def _warn(registered: Registry) -> None:
             text = f"the plugin {plugin.owner}: {'; '.join(plugin.faults)}"
         else:
             continue
-        console.warn(f"{text} (see: {registered.app} plugins doctor)")
+        console.warn(f"{text} (see: {scripts.program(registered.app)} plugins doctor)")
 
 
 def build(app: str, registered: Registry) -> Any:
@@ -269,7 +279,7 @@ def _suggest_distribution(app: str, name: str, registered: Registry) -> None:
 
     The hint of the error is the command that installs the distribution or enables its plugin.
     """
-    known = suggestions.by_command(app)
+    known, program = suggestions.by_command(app), scripts.program(app)
     distribution = known.get(dashed(name))
     if not distribution and not _active(registered):
         distribution = known.get(suggestions.EVERY)
@@ -279,11 +289,12 @@ def _suggest_distribution(app: str, name: str, registered: Registry) -> None:
         if plugin.status != "active" and dashed(plugin.name) in distribution:
             enable = plugin.status == "disabled"
             raise InvalidInputError(
-                f"'{app} {name}' is not available: the plugin {plugin.name} {plugin.state}.",
-                f"{app} plugins {f'enable {plugin.name}' if enable else 'doctor'}",
+                f"'{program} {name}' is not available: the plugin {plugin.name} {plugin.state}.",
+                f"{program} plugins {f'enable {plugin.name}' if enable else 'doctor'}",
             )
     raise InvalidInputError(
-        f"'{app} {name}' requires the distribution {distribution}.", f"pip install {distribution}"
+        f"'{program} {name}' requires the distribution {distribution}.",
+        f"pip install {distribution}",
     )
 
 

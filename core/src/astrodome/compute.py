@@ -12,7 +12,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
-from . import suggestions, workers
+from . import scripts, suggestions, workers
 from .errors import AstrodomeError, from_os_error, reason, stops_everything
 
 AHEAD_OF_CLUSTER = 1024
@@ -227,6 +227,6 @@ def _done(item: Item, future: Future[Result], pool: workers.Pool) -> ItemResult[
 
 def _died() -> AstrodomeError:
     hint = "Reduce the number of jobs if the memory is not sufficient."
-    if Path(sys.argv[0]).name not in suggestions.apps():
+    if scripts.app_of(Path(sys.argv[0]).name) not in suggestions.apps():
         hint += " In a script, call the function inside the block: if __name__ == '__main__':"
     return AstrodomeError("A worker process was killed, or failed to start.", hint)

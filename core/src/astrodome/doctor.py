@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from . import distributions, plugins, protocols, settings, temporary
+from . import distributions, plugins, protocols, scripts, settings, temporary
 from .errors import AstrodomeError, reason
 from .hookspecs import CheckSpec, Finding
 from .registry import Plugin, Registry
@@ -55,6 +55,8 @@ def examine(
     """
     host = Plugin(HOST, registered.app, specs=CHECKS)
     found = [each for spec in CHECKS if not chosen for each in _run(host, spec)]
+    if not chosen:
+        found += [Diagnosis(HOST, "note", text) for text in scripts.conflicts(registered.app)]
     for plugin in chosen or registered.plugins:
         found += _examine(plugin, online)
     return found + [Diagnosis("", "wrong", text) for text in registered.clashes()]

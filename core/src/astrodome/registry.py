@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from . import distributions
 from .errors import AstrodomeError
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
+from .scripts import program
 from .specs import AnySpec, dashed
 
 Spec = TypeVar("Spec", CommandSpec, SourceSpec, ModelSpec, ViewSpec, KindSpec, CheckSpec)
@@ -143,7 +144,7 @@ def clash(what: str, name: str, owned: Iterable[tuple[Plugin, Any]]) -> Astrodom
     return AstrodomeError(
         f"The {what} '{name}' is registered by {' and by '.join(p.owner for p, _ in found)}, so it "
         "cannot be used.",
-        f"Disable one of these plugins: {found[0][0].app} plugins disable NAME.",
+        f"Disable one of these plugins: {program(found[0][0].app)} plugins disable NAME.",
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import distributions, environments, installer, state
 from .errors import AstrodomeError, from_os_error
+from .scripts import program
 
 VERBS = ("list", "doctor", "enable", "disable", "uninstall")
 
@@ -70,18 +71,20 @@ def main(app: str, args: Sequence[str], failure: BaseException) -> int:
 def _reason(app: str, failure: BaseException) -> str:
     faults = "; ".join(sentence for _, sentence in missing())
     what = faults or f"{type(failure).__name__}: {failure}"
-    return f"{app} cannot start: {what}."
+    return f"{program(app)} cannot start: {what}."
 
 
 def _hint(app: str) -> str:
     wanted = [text for text, _ in missing()]
+    name = program(app)
     repair = environments.repair(wanted or ["--force-reinstall", distributions.HOST])
-    return f"{repair} (or remove a plugin: see {app} plugins list, {app} plugins uninstall NAME)"
+    return f"{repair} (or remove a plugin: see {name} plugins list, {name} plugins uninstall NAME)"
 
 
 def _run(app: str, args: list[str], failure: BaseException) -> int:
     parser = argparse.ArgumentParser(
-        prog=f"{app} plugins", description="List and remove plugins in a damaged environment."
+        prog=f"{program(app)} plugins",
+        description="List and remove plugins in a damaged environment.",
     )
     commands = parser.add_subparsers(dest="verb", required=True, metavar="|".join(VERBS))
     for verb in VERBS:
@@ -129,7 +132,7 @@ def _plugins(app: str) -> list[UnloadedPlugin]:
             if state.is_disabled(disabled, entry.name, lambda owner=owner: owner):  # type: ignore[misc]
                 plugin = UnloadedPlugin(entry.name, owner, version, "disabled")
             else:
-                error = f"{app} cannot start"
+                error = f"{program(app)} cannot start"
                 plugin = UnloadedPlugin(entry.name, owner, version, "not loaded", error=error)
             found.append(plugin)
     return found
@@ -149,5 +152,5 @@ def _uninstall(app: str, plugin: UnloadedPlugin) -> None:
     done = installer.uninstall(plugin.distribution)
     print(f"Uninstalled: {plugin.distribution} {plugin.version}.", file=sys.stderr)
     if done.health.error:
-        print(f"Warning: {app} still cannot start.", file=sys.stderr)
+        print(f"Warning: {program(app)} still cannot start.", file=sys.stderr)
         print(f"Hint: {environments.repair([text for text, _ in missing()])}", file=sys.stderr)

@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 from .process import use_utf8
+from .scripts import app_of
 
 
 def run() -> None:
     """Run the app that has the name of the executed script, for example ``sdo`` or ``scope``."""
     use_utf8()
-    app = Path(sys.argv[0]).stem
+    app = app_of(Path(sys.argv[0]).stem)
     try:
         from .app import main
     except Exception as error:  # Typer or pluggy is missing, damaged, or has another version.

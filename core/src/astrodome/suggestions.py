@@ -25,6 +25,11 @@ def apps() -> list[str]:
     return list(_data()["apps"])
 
 
+def scripts(app: str) -> list[str]:
+    """Return the names of the programs that start an app. The first one is the app's name."""
+    return [app, *_data()["apps"].get(app, {}).get("scripts", ())]
+
+
 def summary(app: str) -> str:
     """Return the first sentence of an app's help, or an empty string if the app is unknown."""
     return str(_data()["apps"].get(app, {}).get("summary", ""))
