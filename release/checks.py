@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import changelog, metadata
+from . import changelog, generated, metadata
 from .project import ReleaseError
 
 CHECKS: dict[str, Callable[[Path], list[str]]] = {
     "metadata": metadata.check,
+    "generated": generated.check,
     "changelog": changelog.check,
 }
 """Functions that write into a folder and return the failures, in the order in which they run."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from . import metadata, project
+from . import completions, manpages, metadata, project
 from .project import ROOT, ReleaseError
 
 
@@ -27,6 +27,36 @@ def set_version(version: str, date: str = "") -> None:
 def update() -> None:
     """Write all generated files."""
     _write(metadata.files(project.version()))
+    _write(shared_files())
+    for path in obsolete():
+        path.unlink()
+        print(f"Deleted: {path.relative_to(ROOT)}")
+
+
+def shared_files() -> dict[Path, str]:
+    """Return the expected text of the man pages and the completion scripts, keyed by path."""
+    return manpages.files() | completions.files()
+
+
+def obsolete() -> list[Path]:
+    """Return the files in the folders ``share`` that are no longer generated."""
+    wanted = shared_files()
+    return [
+        path
+        for one in project.distributions()
+        for path in sorted((one.folder / "share").rglob("*"))
+        if path.is_file() and path not in wanted
+    ]
+
+
+def check(_output: Path) -> list[str]:
+    """Check that the man pages and the completion scripts are up to date."""
+    wrong = [
+        f"{path.relative_to(ROOT)} is not up to date (run: python -m release update)"
+        for path, text in shared_files().items()
+        if not path.exists() or path.read_text("utf-8") != text
+    ]
+    return wrong + [f"{path.relative_to(ROOT)} is not generated" for path in obsolete()]
 
 
 def _write(files: Mapping[Path, str]) -> None:

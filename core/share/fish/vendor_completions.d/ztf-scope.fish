@@ -1,0 +1,1 @@
+complete --command ztf-scope --no-files --arguments "(env _ZTF_SCOPE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) ztf-scope)" --condition "env _ZTF_SCOPE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) ztf-scope"
