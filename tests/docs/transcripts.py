@@ -262,6 +262,7 @@ def tokens(text: str) -> list[str]:
         "\n".join(line.rstrip() for line in text.splitlines()).strip("\n").replace("\n…\n", "\n…")
     )
     joined = re.sub(r"^…\n|\n…$", "…", joined)
+    joined = re.sub("─+", "─", joined)  # The width of a table depends on the digits of its numbers.
     return [
         " " if match.lastgroup == "blank" else match.group() for match in TOKEN.finditer(joined)
     ]
