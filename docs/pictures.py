@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 DOCS = Path(__file__).parent
@@ -49,6 +54,56 @@ def images_to_anomalies(folder: Path) -> None:
 
 def flare_in_three_datasets(folder: Path) -> None:
     save(Image.open(folder / "flare.png"), "flare-in-three-datasets-goes", 1000)
+
+
+def photometry_to_classes(folder: Path) -> None:
+    """Save the page with the sources, and the page on which they are vetted."""
+    save(
+        browser_picture((folder / "results" / "sources.html").as_uri(), 1200, 1180),
+        "ztf-sources",
+        1000,
+    )
+    with vetting_page(folder) as address:
+        save(browser_picture(address, 1200, 745), "ztf-vet", 1000)
+
+
+@contextmanager
+def vetting_page(folder: Path) -> Iterator[str]:
+    """Start ``scope vet`` for the sources on the page, and yield the address of its page."""
+    command = ["scope", "vet", "--file", "results/sample.parquet", "--no-browser"]
+    command += ["--light-curves", "survey/light_curves.parquet", "--out", "pictures.csv"]
+    log = folder / "vet.log"
+    with log.open("w") as errors:
+        server = subprocess.Popen(
+            command, cwd=folder, stderr=errors, env=transcripts.environment(folder, None)
+        )
+    try:
+        while not (found := re.search(r"http://\S+", log.read_text())):
+            time.sleep(0.1)
+        yield found.group()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def browser_picture(address: str, width: int, height: int) -> Image.Image:
+    """Return a picture of a page in Chromium, which must be installed."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if not browser:
+        raise FileNotFoundError("Chromium is not installed.")
+    options = ["--headless", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=20000"]
+    if os.geteuid() == 0:
+        options.append("--no-sandbox")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "page.png"
+        size = f"--window-size={width},{height}"
+        command = [browser, *options, size, f"--screenshot={file}", address]
+        subprocess.run(command, check=True, capture_output=True)
+        return Image.open(file).copy()
+
+
+def no_services() -> AbstractContextManager[dict[str, str]]:
+    return nullcontext({})
 
 
 def gray(values: NDArray[np.float32], low: float, high: float) -> Image.Image:
@@ -91,6 +146,7 @@ def save(image: Image.Image, name: str, width: int = 0) -> None:
 PAGES: dict[str, tuple[Services, Callable[[Path], None]]] = {
     "tutorials/images-to-anomalies.md": (solar_services.environment, images_to_anomalies),
     "tutorials/flare-in-three-datasets.md": (solar_services.environment, flare_in_three_datasets),
+    "tutorials/photometry-to-classes.md": (no_services, photometry_to_classes),
 }
 """The services and the function that saves the pictures, for each page."""
 

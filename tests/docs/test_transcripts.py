@@ -161,11 +161,3 @@ def test_numbers_may_differ_and_other_text_may_not(
     expected: str, actual: str, result: bool
 ) -> None:
     assert agrees(expected, actual) is result
-
-
-def test_a_block_is_written_to_a_file(tmp_path: Path) -> None:
-    shown = "<!-- run: x -->\n```console\n$ cat some.yaml\nkey: 1\n```\n"
-    page = "<!-- write: some.yaml -->\n```yaml\nkey: 1\n```\n" + shown
-    replay(written(tmp_path, page), tmp_path / "run")
-    with pytest.raises(AssertionError, match="different output"):
-        replay(written(tmp_path, page.replace("yaml\nkey: 1", "yaml\nkey: 2")), tmp_path / "run")
