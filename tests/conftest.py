@@ -8,11 +8,20 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs the tests in the background ignores SIGINT, which child processes inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+TORTURE = bool(os.environ.get("ASTRODOME_TORTURE"))
+
+# Other processes use the CPU at the same time, so a time limit for one example is not useful.
+hypothesis.settings.register_profile("dev", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("torture", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile("torture" if TORTURE else "ci" if os.environ.get("CI") else "dev")
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +29,7 @@ def torture() -> Callable[[int, int], int]:
     """Return the number of repetitions: a sample, or the full number with ASTRODOME_TORTURE."""
 
     def count(sample: int, full: int) -> int:
-        return full if os.environ.get("ASTRODOME_TORTURE") else sample
+        return full if TORTURE else sample
 
     return count
 

@@ -18,18 +18,6 @@ DAY = "go1520110607.fits"
 """2011-06-07, GOES 15, every two seconds, with an M2.5 flare."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Treat warnings as errors in the tests of this folder."""
-    filters = (
-        "error",
-        "ignore::ResourceWarning",
-        "default::pytest.PytestUnraisableExceptionWarning",
-    )
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.filterwarnings(*filters), append=False)
-
-
 @pytest.fixture
 def goes() -> Callable[..., Result]:
     """Run ``sdo goes …`` in this process."""

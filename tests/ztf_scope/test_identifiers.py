@@ -46,7 +46,7 @@ COLUMN = st.one_of(
     st.lists(st.none() | TEXT, min_size=1, max_size=6),
 )
 property_test = settings(
-    max_examples=40,
+    max_examples=settings.default.max_examples * 2 // 5,  # More with the profile torture.
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
