@@ -15,6 +15,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs the tests in the background ignores SIGINT, which child processes inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+pytest_plugins = ["selection"]
+
 TORTURE = bool(os.environ.get("ASTRODOME_TORTURE"))
 
 # Other processes use the CPU at the same time, so a time limit for one example is not useful.
