@@ -7,13 +7,18 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import changelog, generated, metadata
+from . import build, changelog, generated, metadata, quality
 from .project import ReleaseError
 
 CHECKS: dict[str, Callable[[Path], list[str]]] = {
     "metadata": metadata.check,
     "generated": generated.check,
     "changelog": changelog.check,
+    "pyproject": quality.pyproject,
+    "build": build.check,
+    "twine": quality.twine,
+    "contents": quality.contents,
+    "pyroma": quality.pyroma,
 }
 """Functions that write into a folder and return the failures, in the order in which they run."""
 
