@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import checks, generated
+from . import checks, generated, lock
 from .project import ROOT, ReleaseError
 
 
@@ -18,6 +18,7 @@ def main() -> int:
     setting.add_argument("version", help="New version, for example 0.2.0.")
     setting.add_argument("--date", default="", help="Date of the release, for CITATION.cff.")
     commands.add_parser("update", help="Write all generated files.")
+    commands.add_parser("lock", help="Resolve all requirements, and write pylock.toml.")
     check = commands.add_parser("check", help="Run the checks before a release.")
     check.add_argument("names", nargs="*", metavar="NAME", help="Checks to run (default: all).")
     check.add_argument("--output", type=Path, default=ROOT / "dist", help="Folder for the results.")
@@ -28,6 +29,8 @@ def main() -> int:
             generated.set_version(options.version, options.date)
         elif options.command == "update":
             generated.update()
+        elif options.command == "lock":
+            lock.write()
         elif options.command == "list":
             for name, about in checks.summaries().items():
                 print(f"{name:14} {about}")

@@ -7,18 +7,33 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import build, changelog, generated, metadata, quality
+from . import (
+    build,
+    changelog,
+    environments,
+    generated,
+    lock,
+    metadata,
+    quality,
+    supply_chain,
+)
 from .project import ReleaseError
 
 CHECKS: dict[str, Callable[[Path], list[str]]] = {
     "metadata": metadata.check,
     "generated": generated.check,
     "changelog": changelog.check,
+    "citation": supply_chain.citation,
+    "lock": lock.check,
     "pyproject": quality.pyproject,
     "build": build.check,
     "twine": quality.twine,
     "contents": quality.contents,
     "pyroma": quality.pyroma,
+    "alone": environments.alone,
+    "pairs": environments.pairs,
+    "sbom": supply_chain.sbom,
+    "audit": supply_chain.audit,
 }
 """Functions that write into a folder and return the failures, in the order in which they run."""
 
