@@ -16,6 +16,8 @@ from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_extensions"))
+from gallery_figures import save_figures  # noqa: E402
+
 TOOL = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["tool"]["astrodome"]
 
 project = "astrodome"
@@ -34,8 +36,9 @@ extensions = [
     "sphinx.ext.linkcode",
     "sphinx_copybutton",
     "sphinx_design",
+    "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_extensions", "_templates"]
+exclude_patterns = ["_build", "_extensions", "_templates", "gallery", "sg_execution_times.rst"]
 templates_path = ["_templates"]
 
 # Python API: a page for each public name; numpydoc formats the docstrings.
@@ -67,6 +70,20 @@ if os.environ.get("ASTRODOME_DOCS_INTERSPHINX"):
         "matplotlib": ("https://matplotlib.org/stable", None),
     }
 intersphinx_timeout = 10
+
+# The scripts of the gallery are run at each build; an error in a script is a warning.
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_gallery",
+    "image_scrapers": ("matplotlib", save_figures),
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "write_computation_times": False,
+    "within_subsection_order": "FileNameSortKey",
+    "matplotlib_animations": False,
+    "thumbnail_size": (400, 280),
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = "astrodome"

@@ -184,15 +184,3 @@ def test_the_pages_install_existing_distributions(page: str) -> None:
 
 def plugin_folders() -> list[Path]:
     return [path.parent for path in ROOT.glob("plugins/*/pyproject.toml")]
-
-
-@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: path.name)
-def test_links_have_a_target(path: Path) -> None:
-    page = path.read_text("utf-8")
-    for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", page):
-        file = path.parent / target if target else path
-        assert file.exists(), target
-        if anchor:
-            headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.MULTILINE)
-            slugs = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
-            assert anchor in slugs, anchor

@@ -31,7 +31,7 @@ def search(source: str, start: Any, end: Any, **request: Any) -> pd.DataFrame:
         pandas.Timestamp or astropy Time. If ``end`` is a date without a time of day, the whole
         day is included.
     **request
-        Fields of :class:`.DownloadRequest`:
+        Selection of the images:
 
         - ``freq``: time between images as a pandas offset alias (default: ``"60min"``)
         - ``wavelength``: one or more wavelengths in angstroms (default: 171)

@@ -60,8 +60,10 @@ def compute_features(
         Function that is called with a message for each light curve for which no features are
         computed, for example because it has too few epochs. By default, the message is logged.
     **options
-        Options of :class:`FeatureOptions`, :class:`SearchOptions` and :class:`CleaningOptions`, for
-        example ``algorithms=("LS",)``, ``max_frequency=20.0`` or ``min_points=30``.
+        Options of :class:`FeatureOptions`, of the period search (``algorithms``,
+        ``min_frequency``, ``max_frequency``, ``samples_per_peak``, ``top_n``, ``full_grid`` and
+        ``mask_aliases``) and of the cleaning (``min_points``, ``min_cadence_minutes`` and
+        ``outliers``), for example ``algorithms=("LS",)`` or ``max_frequency=20.0``.
 
     Returns
     -------
