@@ -96,8 +96,13 @@ def test_plotted_and_omitted_events_are_reported(plot, image, make_event, tmp_pa
         "box": "hpc_bbox",
         "point": "hpc_coord",
     }
-    assert (row["drawn"], row["behind_limb"], row["outside"], row["without_place"]) == (2, 1, 1, 1)
-    assert Path(row["picture"]) == tmp_path / "out" / f"{sun.STEM}__events.png"
+    assert (row["drawn"], row["behind_limb"], row["outside"], row["without_position"]) == (
+        2,
+        1,
+        1,
+        1,
+    )
+    assert Path(row["plot"]) == tmp_path / "out" / f"{sun.STEM}__events.png"
     assert result["failed"] == []
 
 
@@ -124,7 +129,7 @@ def test_plots_have_the_requested_format(plot, image, make_event, tmp_path, form
     event = make_event(kb_archivid="ivo://x/AR_1", **DURING)
     result = plot([event], image, "--out", tmp_path, "--format", form, "--size", 300, "--grid")
     (row,) = result.succeeded().json["pictures"]
-    content = Path(row["picture"]).read_bytes()
+    content = Path(row["plot"]).read_bytes()
     assert content.startswith({"svg": b"<?xml", "pdf": b"%PDF", "jpg": b"\xff\xd8"}[form])
     if form == "svg":
         assert b'id="ivo://x/AR_1"' in content and b"active region (1)" in content

@@ -73,8 +73,8 @@ def test_the_same_command_again_fetches_only_what_is_missing(
     cut.write_bytes(before[cut.name][:-50])
     result = data("download", "--path", tmp_path, *SMALL, "--metadata", "--json").succeeded()
     assert images(tmp_path) == before
-    counts = {key: result.json[key] for key in ("there", "downloaded", "checked")}
-    assert counts == {"there": 4, "downloaded": 2, "checked": 1}
+    counts = {key: result.json[key] for key in ("existing", "downloaded", "checked")}
+    assert counts == {"existing": 4, "downloaded": 2, "checked": 1}
     assert result.json["damaged"] == [f"{cut.name}.damaged"]
     for _ in range(8):
         data("download", "--path", tmp_path, *SMALL, "--metadata").succeeded()
@@ -134,7 +134,7 @@ def test_a_dry_run_counts_the_images_to_fetch_and_writes_nothing(
         "download", "--path", path, *SMALL, "--end=2012-03-07T01:02", "--dry-run", "--json"
     )
     size = np.mean([len(content) for content in images(path).values()])
-    assert found.json["there"] == 7 and found.json["to_fetch"] == 4
+    assert found.json["existing"] == 7 and found.json["to_fetch"] == 4
     assert found.json["bytes_to_fetch"] == pytest.approx(4 * size, abs=4)
 
 
@@ -186,7 +186,7 @@ def test_verify_renames_a_damaged_image_and_fetches_it_again(
     victim.write_bytes(content)
     os.utime(victim, ns=(about.st_atime_ns, about.st_mtime_ns))  # like a failing disk
     quick = data("download", "--path", tmp_path, *SMALL, "--json").succeeded().json
-    assert quick["there"] == 7, "length and time are what they were"
+    assert quick["existing"] == 7, "length and time are what they were"
     found = data("download", "--path", tmp_path, *SMALL, "--verify", "--json").succeeded().json
     assert (found["checked"], found["downloaded"]) == (6, 1)
     assert images(tmp_path) == before
@@ -471,7 +471,7 @@ def test_images_from_a_third_party_source_are_verified(
     twice = run("sdo", *command[:-1], "--freq=20min", "--metadata", "--json", plugin=both)
     assert twice.json["completed"] == 2, "that the source has no headers is known then"
     again = run("sdo", *command[:-1], "--freq=20min", "--metadata", "--json", plugin=both)
-    assert (again.json["there"], again.json["completed"]) == (2, 0)
+    assert (again.json["existing"], again.json["completed"]) == (2, 0)
 
 
 @pytest.mark.parametrize("sizes", [("64",), ("64", "32")])

@@ -224,7 +224,7 @@ def test_a_read_only_target_is_an_error_and_earlier_images_are_kept(
     assert "Cannot read or write" in result.err and str(point) in result.err
     assert state(point) == before
     found = data("download", "--path", point, *asked(5), "--dry-run", "--json").succeeded().json
-    assert (found["there"], found["to_fetch"]) == (3, 2)
+    assert (found["existing"], found["to_fetch"]) == (3, 2)
 
 
 def test_a_damaged_manifest_is_an_error(data: Data, gsu: FakeGsu, tmp_path: Path) -> None:

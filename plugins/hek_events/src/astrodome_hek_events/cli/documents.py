@@ -64,13 +64,13 @@ class EventPlotRow(TypedDict):
     """A plot, with the numbers of events that are drawn or omitted."""
 
     image: str
-    picture: str
+    plot: str
     t_obs: str
     wavelength: int
     drawn: int
     behind_limb: int
     outside: int
-    without_place: int
+    without_position: int
     events: list[PlottedEvent]
 
 

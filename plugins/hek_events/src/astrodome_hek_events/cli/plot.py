@@ -163,13 +163,13 @@ def _report(
     shown = [each for each in placed if each.is_visible and not each.shape.is_empty]
     return {
         "image": str(path),
-        "picture": str(target),
+        "plot": str(target),
         "t_obs": image.time,
         "wavelength": image.wavelength,
         "drawn": len(shown),
         "behind_limb": sum(not each.is_visible for each in placed),
         "outside": sum(each.is_visible and each.shape.is_empty for each in placed),
-        "without_place": len(events) - len(placed),
+        "without_position": len(events) - len(placed),
         "events": [
             {
                 "kb_archivid": each.event.identifier,

@@ -16,7 +16,7 @@ class DownloadPlanDocument(TypedDict):
     first: str | None
     last: str | None
     planned: int
-    there: int
+    existing: int
     to_check: int
     skipped: int
     missing_at_source: int
@@ -36,7 +36,7 @@ class DownloadReportDocument(TypedDict):
     """Numbers of images by result. ``skipped`` is keyed by reason."""
 
     planned: int
-    there: int
+    existing: int
     downloaded: int
     completed: int
     checked: int

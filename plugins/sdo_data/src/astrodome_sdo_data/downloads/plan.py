@@ -137,7 +137,7 @@ class DownloadPlan:
             "first": _isoformat(self.rows["t_obs"].min()),
             "last": _isoformat(self.rows["t_obs"].max()),
             "planned": len(self.rows),
-            "there": count[KEEP],
+            "existing": count[KEEP],
             "to_check": count[CHECK],
             "skipped": count[SKIP],
             "missing_at_source": count[ABSENT],

@@ -82,8 +82,10 @@ class DownloadReport:
         """Return the image counts and the problems as a JSON-serializable dict."""
         return {
             "planned": len(self.files),
-            "there": self.count("existing"),
-            **{name: self.count(name) for name in ("downloaded", "completed", "checked")},
+            **{
+                name: self.count(name)
+                for name in ("existing", "downloaded", "completed", "checked")
+            },
             "bytes": self.bytes,
             "skipped": self.skipped,
             "missing": self.count("missing"),
