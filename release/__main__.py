@@ -19,6 +19,8 @@ def main() -> int:
     setting.add_argument("--date", default="", help="Date of the release, for CITATION.cff.")
     commands.add_parser("update", help="Write all generated files.")
     commands.add_parser("lock", help="Resolve all requirements, and write pylock.toml.")
+    tag = commands.add_parser("tag", help="Compare a Git tag with the version.")
+    tag.add_argument("name", help="Name of the tag, for example v0.2.0.")
     check = commands.add_parser("check", help="Run the checks before a release.")
     check.add_argument("names", nargs="*", metavar="NAME", help="Checks to run (default: all).")
     check.add_argument("--output", type=Path, default=ROOT / "dist", help="Folder for the results.")
@@ -31,6 +33,8 @@ def main() -> int:
             generated.update()
         elif options.command == "lock":
             lock.write()
+        elif options.command == "tag":
+            generated.check_tag(options.name)
         elif options.command == "list":
             for name, about in checks.summaries().items():
                 print(f"{name:14} {about}")

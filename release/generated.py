@@ -24,6 +24,15 @@ def set_version(version: str, date: str = "") -> None:
     _write(metadata.files(version, date))
 
 
+def check_tag(name: str) -> None:
+    """Raise ReleaseError if the name of a Git tag does not match the version."""
+    expected = f"v{project.version()}"
+    if name != expected:
+        raise ReleaseError(f"The tag {name} does not match the version: expected {expected}.")
+    if not project.CHANGELOG.read_text("utf-8").count(f"\n## {project.version()} ("):
+        raise ReleaseError(f"CHANGELOG.md has no section for the version {project.version()}.")
+
+
 def update() -> None:
     """Write all generated files."""
     _write(metadata.files(project.version()))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+CHANGELOG = ROOT / "CHANGELOG.md"
 HOST = "astrodome"
 VERSION = re.compile(r'^__version__ = "([^"]+)"$', re.MULTILINE)
 

@@ -89,7 +89,7 @@ def _is_reachable(address: str) -> bool:
 
 
 def citation(_output: Path) -> list[str]:
-    """Check CITATION.cff with cffconvert, in an environment of its own."""
+    """Check CITATION.cff with cffconvert in a separate environment."""
     # cffconvert requires a release of jsonschema that conflicts with the other tools.
     command = ("uv", "tool", "run", "-q", "--from", "cffconvert", "--with", "setuptools<81")
     try:

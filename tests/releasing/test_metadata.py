@@ -34,7 +34,7 @@ def copy(tmp_path: Path) -> Path:
             target = tmp_path / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
-    for name in ("CITATION.cff", "codemeta.json", "pyproject.toml"):
+    for name in ("CHANGELOG.md", "CITATION.cff", "codemeta.json", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "release", tmp_path / "release")
     return tmp_path
@@ -112,3 +112,12 @@ def test_a_disagreement_is_reported(copy: Path, file: str, old: str, new: str) -
     (copy / file).write_text(text.replace(old, new), "utf-8")
     ran = release(copy, "check", "metadata")
     assert ran.returncode == 1 and "FAILED metadata: " in ran.stdout
+
+
+def test_a_tag_must_match_the_version_and_the_changelog(copy: Path) -> None:
+    release(copy, "set-version", "7.8.9")
+    assert "expected v7.8.9" in release(copy, "tag", "v7.8.8").stderr
+    assert "no section for the version 7.8.9" in release(copy, "tag", "v7.8.9").stderr
+    with (copy / "CHANGELOG.md").open("a", encoding="utf-8") as file:
+        file.write("\n## 7.8.9 (2031-02-03)\n\n- Text.\n")
+    assert release(copy, "tag", "v7.8.9").returncode == 0
