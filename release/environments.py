@@ -133,9 +133,21 @@ def _try_commands(result: Result, case: tuple[Distribution, ...], folder: Path) 
         result.doctor += time.monotonic() - start
     listed = [json.loads(call(app, "plugins", "list", "--json")) for app in apps]
     active = {row["distribution"] for rows in listed for row in rows if row["status"] == "active"}
+    result.failures += _missing_files(case, folder / "env")
     missing = sorted({one.name for one in case if one.apps} - active)
     if missing:
         result.failures.append(f"no active plugin of {', '.join(missing)}")
+
+
+def _missing_files(case: tuple[Distribution, ...], prefix: Path) -> list[str]:
+    """Return the man pages and completion scripts that were not installed."""
+    files = [
+        path.relative_to(one.folder)
+        for one in case
+        for path in sorted((one.folder / "share").rglob("*"))
+        if path.is_file()
+    ]
+    return [f"{path} is not installed" for path in files if not (prefix / path).exists()]
 
 
 def _commands(listed: object) -> Iterator[str]:
