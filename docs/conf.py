@@ -16,8 +16,6 @@ from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_extensions"))
-from gallery_figures import save_figures  # noqa: E402
-
 TOOL = tomllib.loads((DOCS.parent / "pyproject.toml").read_text("utf-8"))["tool"]["astrodome"]
 
 project = "astrodome"
@@ -55,6 +53,7 @@ maximum_signature_line_length = 88
 # Markdown: anchors and links as on GitHub.
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
+smartquotes = False  # do not change the dashes of options
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 copybutton_line_continuation_character = "\\"
@@ -75,7 +74,7 @@ intersphinx_timeout = 10
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_gallery",
-    "image_scrapers": ("matplotlib", save_figures),
+    "image_scrapers": ("matplotlib", "gallery_figures"),
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
@@ -92,7 +91,7 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "icon_links": [{"name": "Source code", "url": repository, "icon": "fa-brands fa-github"}],
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 5,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "show_prev_next": True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,7 +100,8 @@ def top(name: str, root: Any, ctx: Any) -> Iterator[Command]:
         children = {label: root.resolve_command(ctx, [label])[1] for label in labels}
         split = panel != HOST and all(hasattr(one, "commands") for one in children.values())
         for label, child in children.items():
-            title = f"{name} {label}" if split else f"{name}: {panel.lower()}"
+            about = "plugins and settings" if panel == HOST else panel.lower()
+            title = f"{name} {label}" if split else f"{name}: {about}"
             page = f"{name}-{label if split else panel.lower().replace(' ', '-')}"
             below = child.make_context(label, [], parent=ctx, resilient_parsing=True)
             for command, context in walk(child, below):
@@ -134,10 +136,21 @@ def entry(one: Command) -> str:
     about = one.command.help.partition("\f")[0].strip()
     lines = [f"## {one.path}\n", about + "\n", f"```text\n{usage}\n```\n"]
     for purpose, line in one.examples.items():
-        lines.append(f"{purpose}\n\n```console\n$ {line}\n```\n")
+        lines.append(f"{purpose}\n\n```console\n$ {wrapped(line)}\n```\n")
     for title, rows in help.sections(one.command, one.ctx).items():
         lines += table(title, rows)
     return "\n".join(lines)
+
+
+def wrapped(line: str, width: int = 76) -> str:
+    """Break a long command line before its options."""
+    rows = [""]
+    for part in re.split(r" (?=--)", line):
+        if rows[-1] and len(rows[-1]) + len(part) > width:
+            rows.append("    " + part)
+        else:
+            rows[-1] += f" {part}" if rows[-1] else part
+    return " \\\n".join(rows)
 
 
 def table(title: str, rows: list[tuple[str, str]]) -> list[str]:

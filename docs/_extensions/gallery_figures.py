@@ -23,3 +23,8 @@ def save_figures(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str,
             value.in_gallery = True
             paths.append(path)
     return figure_rst(paths, gallery_conf["src_dir"])
+
+
+def _get_sg_image_scraper() -> Any:
+    """Return the function that sphinx-gallery calls after each part of a script."""
+    return save_figures

@@ -30,7 +30,7 @@ pixels = np.column_stack([outline[:, 1] + 0.5, image.height - 0.5 - outline[:, 0
 arcsec = image.geometry.to_arcsec(pixels)
 
 # %%
-# Describe the region with the field names of HEK, and plot it.
+# Describe the region with the field names of HEK, plot it, and show the part of the Sun around it.
 
 corners = ",".join(f"{x:.1f} {y:.1f}" for x, y in arcsec)
 (left, bottom), (right, top) = arcsec.min(axis=0), arcsec.max(axis=0)
@@ -44,3 +44,8 @@ event = {
     "hpc_boundcc": f"POLYGON(({corners}))",
 }
 figure: Figure = hek.plot(image, [event], outlines=True, grid=True)
+low, high = pixels.min(axis=0) - 15, pixels.max(axis=0) + 15
+axes = figure.axes[0]
+scale = np.ptp(axes.get_xlim()) / image.width
+axes.set_xlim(low[0] * scale, high[0] * scale)
+axes.set_ylim((image.height - high[1]) * scale, (image.height - low[1]) * scale)

@@ -7,8 +7,8 @@ wavelength.
 """
 
 # %%
-# Import three images in different formats: JPEG 2000, FITS and JPX. They are part of the packages
-# sunpy and glymur.
+# Import images in the formats JPEG 2000 and JPX, which are part of the packages sunpy and glymur.
+# The JPX file contains two images: one from AIA, and one from SWAP at 174 Å.
 
 import tempfile
 from importlib.resources import files
@@ -21,7 +21,6 @@ from sunpy.data.test import get_test_filepath
 folder = Path(tempfile.mkdtemp())
 originals = [
     get_test_filepath("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2"),
-    get_test_filepath("aia_171_level1.fits"),
     str(files("glymur") / "data" / "heliov.jpx"),
 ]
 outcome = sdo_data.import_files(originals, folder, size=512, jobs=1)

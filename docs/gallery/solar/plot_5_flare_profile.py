@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import astrodome_goes as goes
 import matplotlib.pyplot as plt
+from matplotlib.dates import DateFormatter
 from sunpy.data.test import get_test_filepath
 
 store = goes.Store(tempfile.mkdtemp())
@@ -32,7 +33,13 @@ axes.plot(samples.index, samples["xrsb_W_m2"], label="1–8 Å")
 axes.plot(samples.index, samples["xrsa_W_m2"], label="0.5–4 Å")
 for name in ("start", "peak", "end"):
     axes.axvline(flare[name], color="black", linestyle=":")
-    axes.annotate(name, (flare[name], 4e-5), rotation=90, ha="right")
-axes.set(yscale="log", ylabel="flux (W/m²)", title=f"{flare['class']} flare, {flare['peak']} UTC")
+    axes.text(flare[name], 0.5, name, transform=axes.get_xaxis_transform(), rotation=90, ha="right")
+axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))
+axes.set(
+    yscale="log",
+    xlabel="time (UTC)",
+    ylabel="flux (W/m²)",
+    title=f"{flare['class']} flare, {flare['peak']:%Y-%m-%d}",
+)
 axes.legend()
 plt.show()

@@ -18,7 +18,7 @@ from pathlib import Path
 import astrodome
 import astrodome_ztf_scope as scope
 import matplotlib.pyplot as plt
-from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay
+from sklearn.metrics import ConfusionMatrixDisplay, roc_curve
 
 examples = Path(astrodome.__file__).parents[3] / "examples"
 ogle3 = runpy.run_path(str(examples / "ogle3.py"))
@@ -47,7 +47,12 @@ labels = ["other", "Cepheid"]
 ConfusionMatrixDisplay.from_predictions(
     test["Cepheid"], scores > 0.5, display_labels=labels, ax=axes[0], colorbar=False
 )
-RocCurveDisplay.from_predictions(test["Cepheid"], scores, ax=axes[1], name="XGB")
-axes[1].set(xscale="symlog", xlim=(0, 1))
-axes[1].set_xscale("symlog", linthresh=1e-3)
+false_positive_rate, true_positive_rate, _ = roc_curve(test["Cepheid"], scores)
+axes[1].plot(false_positive_rate, true_positive_rate)
+axes[1].set(
+    xlim=(0, 0.2),
+    xlabel="false positive rate",
+    ylabel="true positive rate",
+    title=f"area under the ROC curve: {metrics['roc_auc']:.4f}",
+)
 plt.show()
