@@ -1,3 +1,7 @@
+#!/usr/bin/env -S uv run --script
+# /// script
+# dependencies = ["nox>=2024.4", "uv>=0.8"]
+# ///
 """Sessions of nox: the tests with several versions of Python and of the dependencies.
 
 ``nox --list`` shows the sessions, and ``docs/development/matrix.md`` describes them. ``make test``
@@ -20,7 +24,6 @@ import nox
 
 nox.needs_version = ">=2024.4"
 nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.sessions = ["lint", "tests-3.11"]
 
 ROOT = Path(__file__).parent
 RESULTS = ROOT / ".nox" / "results"
@@ -35,6 +38,8 @@ PARTS = {
 }
 """The metadata of each distribution by the name of its folder, which is also its test folder."""
 FOLDERS = {name: "core" if name == "core" else f"plugins/{name}" for name in PARTS}
+PART_IGNORE = "PY004,PY005,PP006,PP301,MY100,RF001,PC140,PC180"
+"""Checks for files and settings that are in the root of the repository for all distributions."""
 WORKERS = os.environ.get("WORKERS", "2")
 
 
@@ -50,53 +55,64 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[0], default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation; warnings are errors."""
     session.run("make", "docs", f"VENV={_venv(session)}", external=True)
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[0], default=False)
 def release_check(session: nox.Session) -> None:
     """Build, check and install the distributions."""
     session.run("make", "release-check", f"VENV={_venv(session)}", external=True)
 
 
+@nox.session(python=PYTHONS[0], default=False)
+def review(session: nox.Session) -> None:
+    """Check the repository and each distribution with sp-repo-review, and the workflows."""
+    session.install("-q", "--group", "review", env=_uv_settings())
+    session.run("repo-review", ".")
+    for name in PARTS:
+        session.run("repo-review", ".", "--package-dir", FOLDERS[name], "--ignore", PART_IGNORE)
+    session.run("zizmor", "--offline", "-q", ".github")
+    session.run("codespell")
+
+
 # --- tests ----------------------------------------------------------------------------------------
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=PYTHONS, default=False)
 def tests(session: nox.Session) -> None:
     """Run the tests with the versions in constraints.txt."""
     _install_tests(session, "-c", str(CONSTRAINTS))
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[0], default=False)
 def newest(session: nox.Session) -> None:
     """Run the tests with the newest versions of all dependencies."""
     _install_tests(session, "--upgrade")
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[0], default=False)
 def oldest(session: nox.Session) -> None:
     """Run the tests with the oldest versions of the direct dependencies (oldest.txt)."""
     _install_tests(session, "-c", str(OLDEST))
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[0], default=False)
 def coverage(session: nox.Session) -> None:
     """Run the tests and print the coverage of each distribution."""
     session.run("make", "coverage", f"VENV={_venv(session)}", external=True)
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[0], default=False)
 def minimal(session: nox.Session) -> None:
     """Run the tests of each distribution without the optional dependencies."""
     _install(session, *_editable(PARTS), "--group", "pytest", "-c", str(CONSTRAINTS))
     _pytest(session, [f"tests/{name}" for name in PARTS], "--missing=skip")
 
 
-@nox.session(python=PYTHONS[0])
+@nox.session(python=PYTHONS[0], default=False)
 @nox.parametrize("name", list(PARTS), ids=list(PARTS))
 def alone(session: nox.Session, name: str) -> None:
     """Install the wheel of one distribution, and run its commands and its tests."""
@@ -111,7 +127,7 @@ def alone(session: nox.Session, name: str) -> None:
     _pytest(session, [f"tests/{name}"], "--missing=skip")
 
 
-@nox.session(python=PYTHONS[0], venv_backend="none")
+@nox.session(python=PYTHONS[0], venv_backend="none", default=False)
 def compile_oldest(session: nox.Session) -> None:
     """Write oldest.txt from the lower bounds in all pyproject.toml."""
     found = {
@@ -245,3 +261,7 @@ def _pytest(session: nox.Session, folders: list[str], *options: str) -> None:
         *folders,
         *given,
     )
+
+
+if __name__ == "__main__":
+    nox.main()
