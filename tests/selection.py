@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 
 import pytest
 
@@ -32,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "requires(*names): with --missing=skip, skip the test if a module or program is missing",
+        "requires(*names): with --missing=skip, skip the test if one of the modules is missing",
     )
 
 
@@ -51,7 +50,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             names = [name for mark in item.iter_markers("requires") for name in mark.args]
             for name in names:
-                if not (find_spec(name) or which(name)):
+                if find_spec(name) is None:
                     item.add_marker(pytest.mark.skip(reason=f"{name} is not installed"))
 
 

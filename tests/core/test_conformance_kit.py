@@ -60,6 +60,7 @@ def test_a_disallowed_import_in_the_plugin_module(examine) -> None:  # type: ign
     assert "imports yaml" in said and "imported at every start" in said
 
 
+@pytest.mark.requires("pandas")
 def test_faults_of_the_import_do_not_hide_those_of_the_hooks(examine) -> None:  # type: ignore[no-untyped-def]
     wrong = "print('hello')\nimport pandas\n" + GOOD.replace(
         "register_commands", "register_comands"
@@ -76,6 +77,7 @@ def test_a_plugin_that_ends_the_process_does_not_end_the_kit(examine, line: str)
     assert "ends the process" in said or "cannot be imported" in said
 
 
+@pytest.mark.requires("pandas")
 def test_a_heavy_import_in_the_commands(examine) -> None:  # type: ignore[no-untyped-def]
     assert "cli imports pandas" in examine(cli="import pandas\n" + CLI)
 
@@ -103,6 +105,7 @@ def test_missing_help(examine) -> None:  # type: ignore[no-untyped-def]
     assert "to its CommandSpec" in examine(GOOD.replace("GOES X-ray flux.", ""))
 
 
+@pytest.mark.requires("astrodome_goes")
 def test_a_source_without_a_method_of_its_kind(examine) -> None:  # type: ignore[no-untyped-def]
     plugin = """
 from astrodome import SourceSpec, hookimpl

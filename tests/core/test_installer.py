@@ -88,6 +88,7 @@ def test_the_name_of_the_distribution_in_a_file_is_found(
         environments.wanted("wheels/x.whl", {})
 
 
+@pytest.mark.requires("pip")
 def test_pip_is_used_where_it_is_installed(tmp_path: Path) -> None:
     limits = tmp_path / "constraints.txt"
     (step,) = environments.steps(PluginChange("install", (Wanted("x", "x"),), limits), tmp_path)
@@ -104,6 +105,7 @@ SEVERAL = (
 """Distributions of which only the last one is installed."""
 
 
+@pytest.mark.requires("pip")
 def test_several_distributions_are_installed_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +178,7 @@ def test_uv_tool_is_passed_everything_in_its_receipt(prefix: Path) -> None:
     assert environ == {"UV_TOOL_DIR": str(prefix.parent), "UV_TOOL_BIN_DIR": str(prefix / "bin")}
 
 
+@pytest.mark.requires("pip")
 def test_uv_tool_keeps_what_was_installed_without_it(prefix: Path) -> None:
     """The distributions of this environment are not in the receipt, so they are passed on."""
     line = uv_tool(prefix, PluginChange("install", (Wanted("sdo-new", "sdo-new"),)))
@@ -211,6 +214,7 @@ def test_a_receipt_that_cannot_be_passed_on_is_an_error(prefix: Path) -> None:
         uv_tool(prefix, PluginChange("uninstall", (Wanted("astrodome", "astrodome"),)))
 
 
+@pytest.mark.requires("pip")
 def test_pipx_uninjects_only_injected_distributions(prefix: Path) -> None:
     (prefix / "pipx_metadata.json").write_text(
         '{"main_package": {"package": "astrodome"}, "injected_packages": {"sdo-x": {}}}'
@@ -231,6 +235,7 @@ def test_pipx_uninjects_only_injected_distributions(prefix: Path) -> None:
         environments.steps(PluginChange("uninstall", (Wanted("astrodome", "astrodome"),)), prefix)
 
 
+@pytest.mark.requires("astrodome_goes")
 def test_the_requirements_of_host_and_plugins_are_constraints() -> None:
     lines = distributions.constraints()
     assert "typer>=0.26" in lines and f"astrodome=={astrodome.__version__}" in lines
@@ -386,6 +391,7 @@ def test_a_new_plugin_that_fails_is_a_fault_and_an_old_one_is_not() -> None:
     assert health.faults(health.Health(plugins=[broken]), health.Health(plugins=[broken]), ()) == []
 
 
+@pytest.mark.requires("astrodome_goes")
 def test_the_health_of_this_environment_is_checked_in_a_new_process() -> None:
     found = health.check()
     assert found.error == "" and ("sdo", "astrodome-goes", "goes") in found.active()

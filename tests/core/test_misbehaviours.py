@@ -23,6 +23,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "generate_misbehaviour.py"
 
 Step = Callable[..., Any]
 
+pytestmark = pytest.mark.requires("astrodome_sood", "astrodome_sdo_data")
+
 
 def start(*preloaded: str) -> Iterator[Step]:
     """Yield a function that sends a step to a worker process and returns its result."""

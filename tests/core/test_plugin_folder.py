@@ -147,6 +147,7 @@ def test_a_missing_folder_is_an_error(observatory: Any, folder: Path) -> None:
     assert observatory.run("plugins", "list", ASTRODOME_PLUGIN_DIR="").returncode == 0
 
 
+@pytest.mark.requires("astrodome_goes")
 def test_the_models_are_available_in_python(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "moon.py").rename(folder / "moon_in_python.py")
     (folder / "moon_in_python.py").write_text(MOON.format(name="moon_in_python"))

@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+
+pytest.importorskip("zeep")
+
 import sqlalchemy as sa
 from astrodome import AstrodomeError
 from astrodome_hek_events.client import responses

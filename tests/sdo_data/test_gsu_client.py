@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("zeep")
+
+import astrodome_sdo_data.fido as gsu_fido
 from astropy import units as u
 from services.gsu import FakeGsu
 from services.vso import Archive as VsoArchive
 from sunpy.net import Fido
 from sunpy.net import attrs as a
 from sunpy.net.vso import vso
-
-pytest.importorskip("zeep")
-import astrodome_sdo_data.fido as gsu_fido
 
 # parfive does not close its event loop.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -6,6 +6,9 @@ import struct
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("PIL")
+
 from astrodome_solar.formats import jpeg2000, raster
 
 

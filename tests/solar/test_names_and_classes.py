@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("matplotlib")
+
 from astrodome import AstrodomeError
 from astrodome_solar import (
     CHANNELS,

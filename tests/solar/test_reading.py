@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("reproject")
+
 import sunpy.map
 from astrodome import AstrodomeError
 from astrodome_solar import metadata, read_image
