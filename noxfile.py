@@ -146,6 +146,8 @@ def compile_oldest(session: nox.Session) -> None:
         check=True,
         env=os.environ | _uv_settings(),
     )
+    first = "# Written by nox -s compile_oldest: the oldest allowed versions of direct dependencies.\n"
+    OLDEST.write_text(first + OLDEST.read_text())
 
 
 # --- installation ---------------------------------------------------------------------------------
