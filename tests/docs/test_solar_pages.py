@@ -15,6 +15,7 @@ PAGES = (
     "tutorials/flare-in-three-datasets.md",
     "how-to/ten-years-of-images.md",
     "how-to/air-gapped.md",
+    "how-to/own-model.md",
     "migration/sdo-cli.md",
 )
 
