@@ -146,7 +146,7 @@ def compile_oldest(session: nox.Session) -> None:
         check=True,
         env=os.environ | _uv_settings(),
     )
-    first = "# Written by nox -s compile_oldest: the oldest allowed versions of direct dependencies.\n"
+    first = "# The oldest allowed versions of direct dependencies: nox -s compile_oldest.\n"
     OLDEST.write_text(first + OLDEST.read_text())
 
 
