@@ -31,6 +31,7 @@ def files(version: str, date: str = "") -> dict[Path, str]:
     made = {CITATION: _citation(version, date), CODEMETA: _codemeta(version)}
     for one in distributions():
         made[one.folder / "pyproject.toml"] = _pyproject(one, version)
+        made[one.folder / "README.md"] = _readme(one)
         old, new = (f'__version__ = "{each}"' for each in (one.version, version))
         made[one.init] = one.init.read_text("utf-8").replace(old, new)
     return made
@@ -56,6 +57,18 @@ def _pyproject(one: Distribution, version: str) -> str:
         count=1,
         flags=re.M,
     )
+
+
+def _readme(one: Distribution) -> str:
+    """Return the description of a distribution with absolute links to files of the repository.
+
+    The Python Package Index shows the text without the other files.
+    """
+    text = (one.folder / "README.md").read_text("utf-8")
+    target = f"]({shared()['repository']}/blob/main/"
+    if former := one.project.get("urls", {}).get("Source"):
+        text = text.replace(f"]({former}/blob/main/", target)
+    return text.replace("](../../", target)
 
 
 def _citation(version: str, date: str) -> str:

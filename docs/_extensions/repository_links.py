@@ -45,7 +45,9 @@ def adapted(text: str, source: Path, page: Path, pages: dict[Path, Path], reposi
         kind = "tree" if path.is_dir() else "blob"
         return f"{repository}/{kind}/main/{path.relative_to(ROOT)}{anchor}"
 
-    return LINK.sub(link, text)
+    # The descriptions of the distributions contain absolute links, for the Python Package Index.
+    root = os.path.relpath(ROOT, source.parent)
+    return LINK.sub(link, text.replace(f"]({repository}/blob/main/", f"]({root}/"))
 
 
 def read(app: Sphinx, name: str, source: list[str]) -> None:

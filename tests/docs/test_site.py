@@ -118,10 +118,12 @@ def test_links_to_files_outside_the_site_lead_to_the_repository() -> None:
     source = ROOT / "plugins" / "goes" / "README.md"
     text = "[a](../sood/README.md#x) [b](../../docs/guide.md) [c](../../examples) [d](plugin.py)"
     text += " [e](https://x.org/y) [f](#z) [g](../../LICENSE)"
+    text += " [h](https://r.org/blob/main/docs/guide.md#i) [j](https://r.org/blob/main/LICENSE)"
     adapted = LINKS["adapted"](text, source, page, LINKS["included"](), "https://r.org")
     assert adapted == (
         "[a](sood.md#x) [b](../guide.md) [c](https://r.org/tree/main/examples) [d](plugin.py)"
         " [e](https://x.org/y) [f](#z) [g](https://r.org/blob/main/LICENSE)"
+        " [h](../guide.md#i) [j](https://r.org/blob/main/LICENSE)"
     )
 
 

@@ -30,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
     """Return a copy of the files that contain the version or the addresses."""
     for folder in FOLDERS:
         (init,) = folder.glob("src/*/__init__.py")
-        for path in (folder / "pyproject.toml", init):
+        for path in (folder / "pyproject.toml", folder / "README.md", init):
             target = tmp_path / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
@@ -57,6 +57,30 @@ def test_every_address_is_the_one_of_the_root() -> None:
     assert meta["codeRepository"] == addresses["repository"]
     citation = (ROOT / "CITATION.cff").read_text("utf-8")
     assert f"\nrepository-code: {addresses['repository']}\n" in citation
+
+
+def test_descriptions_contain_absolute_links_to_existing_files() -> None:
+    addresses = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["astrodome"]
+    start = f"{addresses['repository']}/blob/main/"
+    found = []
+    for folder in FOLDERS:
+        text = (folder / "README.md").read_text("utf-8")
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            if link.startswith(start):
+                found.append(link.removeprefix(start).partition("#")[0])
+            assert link.startswith(("https://", "#")), f"{folder.name}: {link}"
+    assert found and all((ROOT / path).exists() for path in found)
+
+
+def test_another_address_changes_the_links_in_descriptions(copy: Path) -> None:
+    path = copy / "pyproject.toml"
+    path.write_text(
+        path.read_text("utf-8").replace("https://github.com/astrodome/", "https://example.org/")
+    )
+    release(copy, "set-version", "7.8.9")
+    text = (copy / "plugins/goes/README.md").read_text("utf-8")
+    assert "](https://example.org/astrodome/blob/main/examples/goes_api.py)" in text
+    assert "github.com/astrodome" not in text
 
 
 def test_one_command_sets_the_version_everywhere(copy: Path) -> None:
