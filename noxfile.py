@@ -129,7 +129,7 @@ def alone(session: nox.Session, name: str) -> None:
 
 @nox.session(python=PYTHONS[0], venv_backend="none", default=False)
 def compile_oldest(session: nox.Session) -> None:
-    """Write oldest.txt from the lower bounds in all pyproject.toml."""
+    """Write oldest.txt from the lower bounds in all pyproject.toml, of the tests as well."""
     found = {
         one
         for part in PARTS.values()
@@ -137,6 +137,7 @@ def compile_oldest(session: nox.Session) -> None:
         for one in group
         if not one.startswith("astrodome")
     }
+    found |= set(nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "test"))
     options = ["--resolution", "lowest-direct", "--no-annotate", "--python-version", PYTHONS[0]]
     target = ["--no-header", "--no-build", "-q", "-c", str(_torch_line(session)), "-o"]
     subprocess.run(

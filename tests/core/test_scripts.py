@@ -14,6 +14,8 @@ from astrodome import suggestions
 
 LAUNCHER = "#!{python}\nfrom astrodome.start import run\nrun()\n"
 
+pytestmark = pytest.mark.requires("astrodome_ztf_scope")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
