@@ -29,6 +29,7 @@ from docs.transcripts import replay
 from filelock import FileLock
 from services.fritz import Fritz
 
+pytestmark = pytest.mark.timeout(900)  # The first test that needs the tutorials runs both.
 DOCS = Path(__file__).parents[2] / "docs"
 TUTORIALS = ("photometry-to-classes", "vet-and-upload")
 TOKEN = "0f3c9b1e-token-that-nobody-may-see"
