@@ -41,7 +41,7 @@ def test_every_public_name_has_a_page_in_the_api_reference(name: str) -> None:
     module = importlib.import_module(f"astrodome_{name}")
     page = (API / f"{name.replace('_', '-')}.rst").read_text("utf-8")
     assert f".. currentmodule:: astrodome_{name}\n" in page
-    listed = re.findall(r"^   (\w+)$", page, re.MULTILINE)
+    listed = re.findall(r"^(?:   |\.\. py:data:: )(\w+)$", page, re.MULTILINE)
     assert sorted(listed) == sorted(set(module.__all__) - {"__version__"})
 
 
