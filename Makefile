@@ -59,6 +59,7 @@ bench: $(MADE)-test
 
 docs: $(MADE)-docs
 	$(BIN)/python docs/generate.py
+	rm -rf docs/reference/api/generated
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "The documentation is $(CURDIR)/docs/_build/html/index.html"
 
@@ -83,4 +84,4 @@ $(MADE): constraints.txt pyproject.toml $(DISTS:%=%/pyproject.toml)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo dist docs/_build
+	rm -rf $(VENV) demo dist docs/_build docs/auto_gallery docs/reference/api/generated

@@ -5,14 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
-import logging
 import os
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
-
-from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS / "_extensions"))
@@ -111,9 +108,3 @@ def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
     except (AttributeError, OSError, TypeError, ValueError):  # for example, a constant
         return None
     return f"{repository}/blob/main/{path}#L{start}-L{start + len(lines) - 1}"
-
-
-def setup(app: Sphinx) -> None:
-    """Allow patterns in a table of contents for pages that do not exist yet."""
-    for handler in logging.getLogger("sphinx").handlers:
-        handler.filters.insert(0, lambda record: "toctree glob pattern" not in str(record.msg))
