@@ -28,7 +28,10 @@ CHECK_FILE = (
     "Check the permissions of the file and its folder, and whether another process is using the "
     "file, or choose another database."
 )
-CHECK_SERVER = "Check that the server is running, and check the host name, user name and password."
+CHECK_SERVER = (
+    "Check that the server is running, and check the host name, the user name, the password and "
+    "the privileges of the user."
+)
 
 
 class Database:
