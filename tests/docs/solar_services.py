@@ -23,6 +23,7 @@ def environment() -> Iterator[dict[str, str]]:
     archives.add(date(2019, 1, 2), 15)
     with images.server() as gsu, archives, Hek(flare_of_2011_06_07()).server() as hek:
         yield {
+            "OMP_NUM_THREADS": "1",
             "ASTRODOME_GSU_URL": gsu.root,
             "ASTRODOME_HEK_URL": f"{hek.url}/hek/her",
             **archives.environment,
