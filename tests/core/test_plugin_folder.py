@@ -136,6 +136,41 @@ def test_a_missing_library_of_a_command_names_the_file(observatory: Any, folder:
     assert "Install the missing library" in ran.stderr and "pip install" not in ran.stderr
 
 
+def test_several_folders_can_be_chosen(observatory: Any, folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more"
+    other.mkdir()
+    (other / "sun.py").write_text(
+        MOON.format(name="sun").replace('"moon"', '"sun"').replace('"phases"', '"spots"')
+    )
+    by_option = ("--plugin-dir", str(folder), f"--plugin-dir={other}")
+    by_variable = {"ASTRODOME_PLUGIN_DIR": os.pathsep.join(["", str(other), str(folder)])}
+    for args, env in ((by_option, {}), ((), by_variable)):
+        for command in ("moon", "sun"):
+            ran = observatory.run(*args, command, **env)
+            assert (ran.returncode, ran.stdout, ran.stderr) == (0, "3 days\n", "")
+        assert set(listed(observatory.run(*args, "plugins", "list", "--json", **env))) == {
+            "moon",
+            "sun",
+        }
+    ran = observatory.run("--plugin-dir", str(other), "moon", **by_variable)
+    assert ran.returncode == 2, "the option replaces the folders in the variable"
+    (other / "moon.py").write_text(MOON.format(name="moon"))
+    ran = observatory.run(*by_option, "moon")
+    assert (ran.returncode, ran.stdout) == (0, "3 days\n")
+    assert f"{other / 'moon.py'}: the module name 'moon' is already used" in ran.stderr
+
+
+def test_a_folder_with_the_separator_in_its_path_is_an_error(
+    observatory: Any, tmp_path: Path
+) -> None:
+    made = tmp_path / f"a{os.pathsep}b"
+    made.mkdir()
+    ran = observatory.run("--plugin-dir", str(made), "plugins", "list", "--json")
+    assert ran.returncode == 2 and "Traceback" not in ran.stderr
+    message = json.loads(ran.stdout)["error"]["message"]
+    assert message == f"The path of a plugin folder cannot contain '{os.pathsep}': {made}"
+
+
 def test_a_missing_folder_is_an_error(observatory: Any, folder: Path) -> None:
     for args, env in (
         (("--plugin-dir", str(folder / "missing")), {}),

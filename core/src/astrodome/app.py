@@ -54,13 +54,15 @@ def _main(app: str, args: Sequence[str] | None, registered: Registry | None) -> 
     args = sys.argv[1:] if args is None else list(args)
     settings.options = settings.Options()
     console.start(args)
-    values, words = _root_options(args)
-    folder = values.get("--plugin-dir", "")
-    if folder:
+    folders, words = _root_options(args)
+    if folders:
         from . import plugin_folder
 
-        with plugin_folder.chosen(folder):
-            return _run(app, args, registered or _load(app, words))
+        try:
+            with plugin_folder.chosen(folders):
+                return _run(app, args, registered or _load(app, words))
+        except AstrodomeError as failure:
+            _fail(failure)
     return _run(app, args, registered or _load(app, words))
 
 
@@ -90,16 +92,18 @@ def _run(app: str, args: Sequence[str], registered: Registry) -> None:
             _unexpected(app, registered, args, error)
 
 
-def _root_options(args: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Return the values of the root options, and the words that follow them."""
-    values, words = {}, iter(args)
+def _root_options(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the values of ``--plugin-dir``, and the words that follow the root options."""
+    folders, words = [], iter(args)
     for word in words:
         name, equals, value = word.partition("=")
         if name in ("--home", "--config", "--plugin-dir"):
-            values[name] = value if equals else next(words, "")
+            value = value if equals else next(words, "")
+            if name == "--plugin-dir":
+                folders.append(value)
         elif not word.startswith("-"):
-            return values, [word, *words]
-    return values, []
+            return folders, [word, *words]
+    return folders, []
 
 
 def _unexpected(app: str, registered: Registry, args: Sequence[str], error: BaseException) -> None:
@@ -318,9 +322,10 @@ def _options(
         "Configuration file. It takes precedence over the other configuration files.",
         dir_okay=False,
     ),
-    plugin_dir: Path | None = option(
+    plugin_dir: list[Path] | None = option(
         None,
-        "Folder with plugins that are not installed: Python files and packages.",
+        "Folder with plugins that are not installed: Python files and packages. This option can be "
+        "repeated.",
         file_okay=False,
         envvar="ASTRODOME_PLUGIN_DIR",
     ),

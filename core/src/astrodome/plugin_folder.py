@@ -1,4 +1,4 @@
-"""Load plugins from a folder of Python files, which do not need a distribution.
+"""Load plugins from folders of Python files, which do not need a distribution.
 
 Each file ``NAME.py`` and each package ``NAME`` in the folder is a plugin. The hooks are in the
 file, or in the module ``NAME.plugin`` of a package. Names that start with ``_`` are ignored.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -23,20 +23,28 @@ VARIABLE = "ASTRODOME_PLUGIN_DIR"
 
 
 @contextmanager
-def chosen(folder: str) -> Iterator[None]:
-    """Use a folder within the block. Child processes inherit it as an environment variable.
+def chosen(folders: Sequence[str]) -> Iterator[None]:
+    """Use folders within the block. Child processes inherit them as an environment variable.
 
-    If ``folder`` is an empty string, the folder in the environment variable is used.
+    If ``folders`` is empty, the folders in the environment variable are used. Raises
+    InvalidInputError if the path of a folder contains the separator of the variable.
     """
     before = os.environ.get(VARIABLE)
-    if folder:
-        os.environ[VARIABLE] = str(Path(folder).expanduser().absolute())
+    paths = [str(Path(folder).expanduser().absolute()) for folder in folders if folder]
+    for path in paths:
+        if os.pathsep in path:
+            raise InvalidInputError(
+                f"The path of a plugin folder cannot contain '{os.pathsep}': {path}",
+                "Rename the folder.",
+            )
+    if paths:
+        os.environ[VARIABLE] = os.pathsep.join(paths)
     try:
         yield
     finally:
-        if folder and before is None:
+        if paths and before is None:
             os.environ.pop(VARIABLE, None)
-        elif folder and before is not None:
+        elif paths and before is not None:
             os.environ[VARIABLE] = before
 
 
@@ -63,27 +71,27 @@ class PluginFile:
 
 
 def find() -> list[PluginFile]:
-    """Return the plugins in the chosen folder, or an empty list if no folder was chosen.
+    """Return the plugins in the chosen folders, or an empty list if no folder was chosen.
 
-    Raises InvalidInputError if the folder does not exist.
+    Raises InvalidInputError if a folder does not exist.
     """
-    name = os.environ.get(VARIABLE)
-    if not name:
-        return []
-    folder = Path(name).expanduser().absolute()
+    names = filter(None, os.environ.get(VARIABLE, "").split(os.pathsep))
+    folders = dict.fromkeys(Path(name).expanduser().absolute() for name in names)
+    return [file for folder in folders for file in _files(folder)]
+
+
+def _files(folder: Path) -> Iterator[PluginFile]:
     if not folder.is_dir():
         raise InvalidInputError(
             f"Plugin folder not found: {folder}", f"Change {OPTION} or the variable {VARIABLE}."
         )
     if str(folder) not in sys.path:
         sys.path.append(str(folder))  # At the end, so that a file cannot replace another module.
-    found = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(("_", ".")):
             continue
         if path.suffix == ".py" and path.is_file():
-            found.append(PluginFile(path.stem, path.stem, path))
+            yield PluginFile(path.stem, path.stem, path)
         elif (path / "__init__.py").is_file():
             hooks = f"{path.name}.plugin" if (path / "plugin.py").is_file() else path.name
-            found.append(PluginFile(path.name, hooks, path))
-    return found
+            yield PluginFile(path.name, hooks, path)
