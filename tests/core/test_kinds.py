@@ -95,7 +95,7 @@ def test_optional_methods_are_required_by_the_verbs_of_a_model(observatory: Any)
 def test_declared_kinds_are_listed(observatory: Any) -> None:
     add(observatory)
     (row,) = json.loads(observatory.run("plugins", "list", "--json").stdout)
-    assert row["brings"][-2:] == ["source kind seeing", "model kind focus"]
+    assert row["provides"][-2:] == ["source kind seeing", "model kind focus"]
     assert "sources.seeing\t" in observatory.run("config", "show", "sources").stdout
 
 

@@ -29,7 +29,7 @@ def test_the_command_of_an_installed_plugin_can_be_run(observatory: Any) -> None
         "version": "2.3",
         "origin": "",
         "status": "active",
-        "brings": ["mirror"],
+        "provides": ["mirror"],
         "error": "",
     }
 

@@ -166,7 +166,7 @@ def test_a_given_config_file_must_exist(observatory: Any) -> None:
 
 def test_the_root_option_sets_the_home_folder(observatory: Any) -> None:
     ran = observatory.run("--home", "state", "config", "path", "--json")
-    paths = {row["what"]: row["path"] for row in json.loads(ran.stdout)}
+    paths = {row["name"]: row["path"] for row in json.loads(ran.stdout)}
     assert paths["home"] == str(observatory.folder / "state")
 
 

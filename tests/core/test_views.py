@@ -229,7 +229,7 @@ class Csv:
 def test_list_and_doctor_show_views(observatory: Any) -> None:
     observatory.add("sky", PLUGIN.format(target="Depths", extension="csv"), cli=CLI)
     (row,) = json.loads(observatory.run("plugins", "list", "--json").stdout)
-    assert row["brings"] == ["craters:depths", "craters:csv", "lakes:map", "view kind craters"]
+    assert row["provides"] == ["craters:depths", "craters:csv", "lakes:map", "view kind craters"]
     findings = json.loads(observatory.run("plugins", "doctor", "--json").stdout)
     texts = [finding["finding"] for finding in findings]
     assert "obs_sky.cli:Depths lacks export(), which the kind 'craters' requires" in texts

@@ -216,10 +216,10 @@ def test_events_plot_uses_the_own_store_unless_another_source_is_chosen(
     command = ("events", "plot", image, "--out", tmp_path / "out.png", "--size=300", "--json")
     own = sdo(*command)
     assert own.code == 1 and "No events found in" in json.loads(own.out)["failed"][0]["reason"]
-    drawn = sdo(*command, "--events-source=other").succeeded().json["pictures"]
+    drawn = sdo(*command, "--events-source=other").succeeded().json["plots"]
     assert [event["kb_archivid"] for event in drawn[0]["events"]] == ["ivo://third-party/1"]
     monkeypatch.setenv("ASTRODOME_SOURCES_EVENTS", "other")
-    assert sdo(*command).succeeded().json["pictures"] == drawn
+    assert sdo(*command).succeeded().json["plots"] == drawn
     assert sdo(*command, "--source=hek").code == 1
     database = ("--db-connection-string", f"sqlite:///{tmp_path / 'events.db'}")
     assert sdo(*command, *database).code == 1, (
@@ -228,7 +228,7 @@ def test_events_plot_uses_the_own_store_unless_another_source_is_chosen(
     both = sdo(*command, *database, "--source=other")
     assert both.code == 2 and "cannot be used with the event source 'other'" in both.err
     monkeypatch.setenv("DB_CONNECTION_STRING", database[1])
-    assert sdo(*command).succeeded().json["pictures"] == drawn
+    assert sdo(*command).succeeded().json["plots"] == drawn
 
 
 def test_events_analyze_uses_the_own_store_unless_another_source_is_chosen(

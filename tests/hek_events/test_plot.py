@@ -91,7 +91,7 @@ def test_plotted_and_omitted_events_are_reported(plot, image, make_event, tmp_pa
         make_event(kb_archivid="yesterday"),
     ]
     result = plot(found, image, "--out", tmp_path / "out").succeeded().json
-    (row,) = result["pictures"]
+    (row,) = result["plots"]
     assert {event["kb_archivid"]: event["from"] for event in row["events"]} == {
         "box": "hpc_bbox",
         "point": "hpc_coord",
@@ -115,7 +115,7 @@ def test_events_are_selected_by_type_observer_and_channel(plot, image, make_even
     ]
 
     def drawn(*args):
-        shown = plot(found, image, "--out", tmp_path / "out", *args).succeeded().json["pictures"]
+        shown = plot(found, image, "--out", tmp_path / "out", *args).succeeded().json["plots"]
         return {event["kb_archivid"] for event in shown[0]["events"]}
 
     assert drawn() == {"aia", "other", "noaa", "hole"}
@@ -128,7 +128,7 @@ def test_events_are_selected_by_type_observer_and_channel(plot, image, make_even
 def test_plots_have_the_requested_format(plot, image, make_event, tmp_path, form):
     event = make_event(kb_archivid="ivo://x/AR_1", **DURING)
     result = plot([event], image, "--out", tmp_path, "--format", form, "--size", 300, "--grid")
-    (row,) = result.succeeded().json["pictures"]
+    (row,) = result.succeeded().json["plots"]
     content = Path(row["plot"]).read_bytes()
     assert content.startswith({"svg": b"<?xml", "pdf": b"%PDF", "jpg": b"\xff\xd8"}[form])
     if form == "svg":
@@ -148,7 +148,7 @@ def test_jpeg2000_and_fits_images_are_plotted_by_their_headers(plot, make_event,
     ]
     names = ("2013_06_24__17_31_30_84__SDO_AIA_AIA_193.jp2", "aia_171_level1.fits")
     paths = [get_test_filepath(name) for name in names]
-    rows = plot(records, *paths, "--out", tmp_path, "--size", 400).succeeded().json["pictures"]
+    rows = plot(records, *paths, "--out", tmp_path, "--size", 400).succeeded().json["plots"]
     assert [(row["wavelength"], row["drawn"]) for row in rows] == [(193, 1), (171, 1)]
 
 
@@ -175,7 +175,7 @@ def test_an_invalid_image_is_reported_and_the_others_are_plotted(plot, image, ma
     }
     result = plot([make_event(**DURING)], image, *bad, "--out", tmp_path / "out")
     assert result.code == 1 and "Traceback" not in result.err
-    assert [row["image"] for row in result.json["pictures"]] == [str(image)]
+    assert [row["image"] for row in result.json["plots"]] == [str(image)]
     reasons = {row["name"]: row["reason"] for row in result.json["failed"]}
     assert reasons.keys() == {str(path) for path in bad}
     for path, sentence in bad.items():

@@ -248,7 +248,7 @@ def test_the_journal_shows_every_request(scope: Scope, marshal: FakeServer, frit
     line = f"manage-annotation -action post -source a -group_ids 360 -token {TOKEN} -origin o"
     scope(*line.split(), "-key", "k", "-value", "1").succeeded()
     (row,) = scope("journal", "--json").succeeded().json
-    assert (row["obj_id"], row["call"], row["state"]) == ("a", "annotation", "done")
+    assert (row["obj_id"], row["action"], row["state"]) == ("a", "annotation", "done")
     assert json.loads(row["request"]) == {"origin": "o", "data": {"k": 1}, "group_ids": [360]}
     assert scope("journal", "--state", "begun", "--json").succeeded().json == []
     assert scope("journal", "--obj-id", "b", "--json").succeeded().json == []

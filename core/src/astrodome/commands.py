@@ -54,24 +54,24 @@ def list_plugins(as_json: Json = False) -> None:
     """List the installed plugins and their states."""
     console.show(
         (_summary(plugin) for plugin in plugins.current().plugins),
-        columns=("name", "distribution", "version", "origin", "status", "brings", "error"),
+        columns=("name", "distribution", "version", "origin", "status", "provides", "error"),
         as_json=as_json,
     )
 
 
 def _summary(plugin: Plugin) -> dict[str, Any]:
-    brings = [spec.name for spec in plugin.registered(CommandSpec) if not spec.hidden]
-    brings += [spec.name for spec in plugin.registered(ModelSpec)]
-    brings += [f"{spec.kind}:{spec.name}" for spec in plugin.registered(SourceSpec)]
-    brings += [f"{spec.subject}:{spec.name}" for spec in plugin.registered(ViewSpec)]
-    brings += [f"{spec.role} kind {spec.name}" for spec in plugin.registered(KindSpec)]
+    provided = [spec.name for spec in plugin.registered(CommandSpec) if not spec.hidden]
+    provided += [spec.name for spec in plugin.registered(ModelSpec)]
+    provided += [f"{spec.kind}:{spec.name}" for spec in plugin.registered(SourceSpec)]
+    provided += [f"{spec.subject}:{spec.name}" for spec in plugin.registered(ViewSpec)]
+    provided += [f"{spec.role} kind {spec.name}" for spec in plugin.registered(KindSpec)]
     return {
         "name": plugin.name,
         "distribution": plugin.distribution,
         "version": plugin.version,
         "origin": plugin.origin,
         "status": plugin.status,
-        "brings": brings,
+        "provides": provided,
         "error": plugin.error,
     }
 
@@ -369,5 +369,5 @@ def path(as_json: Json = False) -> None:
     """Show the paths of the configuration files, in order of priority, and the data folder."""
     paths = [("settings", file) for file in settings.config_files()]
     paths += [("home", settings.home()), ("plugins", state.path())]
-    rows = [{"what": what, "path": str(path), "exists": path.exists()} for what, path in paths]
+    rows = [{"name": name, "path": str(path), "exists": path.exists()} for name, path in paths]
     console.show(rows, as_json=as_json)

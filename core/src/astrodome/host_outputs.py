@@ -15,7 +15,7 @@ class PluginRow(TypedDict):
     version: str
     origin: str
     status: str
-    brings: list[str]
+    provides: list[str]
     error: str
 
 
@@ -51,6 +51,6 @@ class SettingRow(TypedDict):
 class PathRow(TypedDict):
     """A file or folder that the host uses."""
 
-    what: str
+    name: str
     path: str
     exists: bool

@@ -120,7 +120,7 @@ class UnloadedPlugin:
     distribution: str
     version: str
     status: str
-    brings: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
     error: str = ""
 
 

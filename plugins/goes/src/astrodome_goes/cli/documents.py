@@ -93,4 +93,4 @@ class FluxPlotDocument(TypedDict):
     samples: int
     flares: list[PlottedFlare]
     catalogue: list[CatalogueFlare]
-    left_out: list[list[str]]
+    skipped: list[list[str]]

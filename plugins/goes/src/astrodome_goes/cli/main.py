@@ -273,7 +273,7 @@ def plot(
                 "samples": drawn.samples,
                 "flares": drawn.flares[["peak", "class"]].to_dict("records"),
                 "catalogue": drawn.catalogue,
-                "left_out": drawn.skipped,
+                "skipped": drawn.skipped,
             }
         )
     else:

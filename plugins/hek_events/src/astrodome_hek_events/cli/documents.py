@@ -77,7 +77,7 @@ class EventPlotRow(TypedDict):
 class EventPlotsDocument(TypedDict):
     """The plots, and the images that could not be plotted."""
 
-    pictures: list[EventPlotRow]
+    plots: list[EventPlotRow]
     failed: list[Failure]
 
 

@@ -126,7 +126,7 @@ def plot(
 
 def _show(rows: Sequence[dict[str, Any]], outcome: compute.Outcome, as_json: bool) -> None:
     if as_json:
-        console.show_json({"pictures": rows, "failed": outcome.as_dict()["failed"]})
+        console.show_json({"plots": rows, "failed": outcome.as_dict()["failed"]})
     else:
         console.show([{k: v for k, v in row.items() if k != "events"} for row in rows])
     console.finish(outcome, "plotted", "images")

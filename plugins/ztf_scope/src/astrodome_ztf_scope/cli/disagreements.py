@@ -84,7 +84,7 @@ def disagreements(
     )
     results.sort(key=lambda result: result.item["_id"])
     rows: list[dict[str, Any]] = [
-        {"ztf_id": r.item["_id"], "status": r.status, "source": r.obj_id, "why": r.reason}
+        {"ztf_id": r.item["_id"], "status": r.status, "source": r.obj_id, "reason": r.reason}
         for r in results
     ]
     document = {

@@ -180,7 +180,7 @@ class UploadedRow(TypedDict):
     row: int
     status: str
     obj_id: str | None
-    why: str
+    reason: str
     changes: list[dict[str, Any]]
 
 
@@ -204,7 +204,7 @@ class DisagreementRow(TypedDict):
     ztf_id: int
     status: str
     source: str | None
-    why: str
+    reason: str
 
 
 class _Disagreements(BatchDocument):
@@ -245,15 +245,15 @@ ClassificationsDocument = Annotated[_Classifications, More(str | int)]
 
 
 class JournalRow(TypedDict):
-    """A request that was sent to change a marshal. ``begun`` is the time in UTC."""
+    """A request that was sent to change a marshal. ``started`` is the time in UTC."""
 
-    begun: str
+    started: str
     obj_id: str | None
-    call: str
+    action: str
     state: str
     attempts: int
     request: Any
-    said: Any
+    response: Any
 
 
 class _Vetting(TypedDict):

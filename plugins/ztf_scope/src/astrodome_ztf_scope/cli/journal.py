@@ -10,7 +10,7 @@ from astrodome.option_groups import option
 from . import documents
 from .options import Json, MarshalOptions, command
 
-COLUMNS = ("begun", "obj_id", "call", "state", "attempts", "request", "said")
+COLUMNS = ("started", "obj_id", "action", "state", "attempts", "request", "response")
 
 
 @command
@@ -46,11 +46,11 @@ def journal(
     rows = (
         {
             **{name: call.get(name) for name in COLUMNS},
-            "begun": datetime.fromtimestamp(call["begun"], UTC).replace(tzinfo=None),
-            "call": call["verb"],
+            "started": datetime.fromtimestamp(call["begun"], UTC).replace(tzinfo=None),
+            "action": call["verb"],
+            "response": call.get("said"),
         }
         for call in calls
     )
-    console.show(
-        rows, columns=COLUMNS, as_json=as_json, optional=[("said",), ("request",), ("attempts",)]
-    )
+    optional = [("response",), ("request",), ("attempts",)]
+    console.show(rows, columns=COLUMNS, as_json=as_json, optional=optional)

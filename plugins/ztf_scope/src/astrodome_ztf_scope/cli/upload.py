@@ -223,7 +223,7 @@ def upload(
                 "row": result.item.number,
                 "status": result.status,
                 "obj_id": result.obj_id,
-                "why": result.reason,
+                "reason": result.reason,
                 "changes": [{"verb": r.operation, **r.parameters} for r in result.requests],
             }
             for result in results
