@@ -272,3 +272,53 @@ def test_a_thread_that_ends_during_the_import_is_not_a_fault() -> None:
         timer.start()
         timer.cancel()
     assert isolated.faults == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise KeyError('spots')", "KeyError: 'spots'"),
+        ("import sys\nsys.exit(6)", "SystemExit: 6"),
+        ("def f(:", "SyntaxError: invalid syntax"),
+        ("import os\nos.no_such_name", "AttributeError: module 'os' has no attribute"),
+    ],
+)
+def test_a_broken_command_module_is_named_and_does_not_hide_other_commands(
+    observatory: Any, code: str, reason: str
+) -> None:
+    observatory.add("mirror", cli=code)
+    observatory.add("dome")
+    ran = observatory.run("mirror")
+    assert ran.returncode == 1 and "Traceback" not in ran.stderr
+    expected = f"Cannot load obs_mirror.cli:app, which obs-mirror 1.0 registers: {reason}"
+    assert expected in ran.stderr and "authors of obs-mirror" in ran.stderr
+    listed = observatory.run("schema")
+    assert "observatory dome ce_vae" in listed.stdout.replace("ce-vae", "ce_vae")
+    assert listed.stderr.count("observatory mirror: ") == 1 and reason in listed.stderr
+
+
+def test_a_broken_settings_module_is_named(observatory: Any) -> None:
+    plugin = """
+        from astrodome import CommandSpec, hookimpl
+
+        @hookimpl
+        def register_commands():
+            yield CommandSpec("mirror", "obs_mirror.cli:app", help="It.", settings="obs_mirror.s:S")
+    """
+    observatory.add("mirror", plugin)
+    (observatory.folder / "obs_mirror" / "s.py").write_text("import sys\nsys.exit(7)\n")
+    ran = observatory.run("config", "show")
+    assert "obs_mirror.s:S, which obs-mirror 1.0 registers: SystemExit: 7" in ran.stderr
+
+
+@pytest.mark.parametrize("state", ["disabled", "failed"])
+def test_the_command_of_an_inactive_plugin_is_explained(observatory: Any, state: str) -> None:
+    broken = state == "failed"
+    observatory.add("mirror", "raise RuntimeError('no dome')" if broken else "")
+    if not broken:
+        observatory.run("plugins", "disable", "mirror", ASTRODOME_HOME=str(observatory.folder))
+    ran = observatory.run("mirror", ASTRODOME_HOME=str(observatory.folder))
+    assert ran.returncode == 2
+    verb = "failed to load" if broken else "is disabled"
+    assert f"'observatory mirror' is not available: the plugin mirror {verb}" in ran.stderr
+    assert f"plugins {'doctor' if broken else 'enable mirror'}" in ran.stderr

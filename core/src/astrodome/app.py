@@ -279,27 +279,29 @@ def _raise(error: AstrodomeError) -> None:
 
 
 def _suggest_distribution(app: str, name: str, registered: Registry) -> None:
-    """Raise AstrodomeError if a missing command can be provided by a known distribution.
+    """Raise AstrodomeError if a distribution or a plugin is known that provides a missing command.
 
-    The hint of the error is the command that installs the distribution or enables its plugin.
+    The hint of the error is the command that installs the distribution or enables its plugin. A
+    plugin that is not active is assumed to provide a command with its name.
     """
     known, program = suggestions.by_command(app), scripts.program(app)
     distribution = known.get(dashed(name))
     if not distribution and not _active(registered):
         distribution = known.get(suggestions.EVERY)
-    if not distribution:
-        return
     for plugin in registered.plugins:
-        if plugin.status != "active" and dashed(plugin.name) in distribution:
+        own = dashed(plugin.name)
+        provides = own in distribution if distribution else own == dashed(name)
+        if plugin.status != "active" and provides:
             enable = plugin.status == "disabled"
             raise InvalidInputError(
                 f"'{program} {name}' is not available: the plugin {plugin.name} {plugin.state}.",
                 f"{program} plugins {f'enable {plugin.name}' if enable else 'doctor'}",
             )
-    raise InvalidInputError(
-        f"'{program} {name}' requires the distribution {distribution}.",
-        f"pip install {distribution}",
-    )
+    if distribution:
+        raise InvalidInputError(
+            f"'{program} {name}' requires the distribution {distribution}.",
+            f"pip install {distribution}",
+        )
 
 
 def _version(wanted: bool) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pluggy
 
 from . import API_VERSION, distributions, hookspecs, reports, specs, state
-from .errors import AstrodomeError, reason, similar
+from .errors import AstrodomeError, reason, similar, stops_everything
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .isolation import Isolated
 from .registry import Plugin, Registry
@@ -42,7 +42,7 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
 
     ``plugin`` is the plugin that registered the object. ``extra`` is the name of the extra
     (optional dependencies) that the object requires. Raises AstrodomeError if a library or the name
-    is missing.
+    is missing, or if the module raises an exception, including SystemExit.
     """
     module, _, name = target.partition(":")
     owner = plugin.owner if plugin else module.partition(".")[0]
@@ -61,11 +61,17 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
                 f"Install the missing library{'.' if plugin and plugin.origin else required}",
             ) from error
         if error.name != name or not isinstance(error.obj, ModuleType):
-            raise  # The error occurred inside the module.
+            raise _module_failed(target, plugin, error) from error
         raise AstrodomeError(
             f"{owner} registers {target}, which does not exist.",
             f"{reports.hint(plugin)}." if plugin else "",
         ) from error
+    except (AstrodomeError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # A module of a plugin may raise any exception.
+        if stops_everything(error):
+            raise
+        raise _module_failed(target, plugin, error) from error
     finally:
         if plugin and isolated.faults:
             from . import console
@@ -73,6 +79,16 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
             for fault in isolated.faults:
                 plugin.faults.append(f"{module}: {fault}")
                 console.warn(f"{plugin.owner}, module {module}: {fault}")
+
+
+def _module_failed(target: str, plugin: Plugin | None, error: BaseException) -> AstrodomeError:
+    """Return the error for a module that raised an exception when it was imported."""
+    owner = f"{plugin.owner} {plugin.version}".rstrip() if plugin else target.partition(".")[0]
+    return AstrodomeError(
+        f"Cannot load {target}, which {owner} registers: {reason(error)}.",
+        f"{reports.hint(plugin)}.",
+        code="internal",
+    )
 
 
 def load(app: str, found: Iterable[EntryPoint] | None = None, *, activate: bool = True) -> Registry:

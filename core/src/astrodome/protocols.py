@@ -22,7 +22,7 @@ Implementation = SourceSpec | ModelSpec | ViewSpec
 def load(plugin: Plugin, spec: Implementation) -> Any:
     """Import the class of a source, model or view; raise AstrodomeError if it is not valid."""
     target = plugins.load_target(spec.target, plugin, spec.extra)
-    if wrong := fault(spec, target):
+    if wrong := fault(spec, target) or next(_wrong_signatures(spec, target), ""):
         raise reports.invalid(plugin, f"registers '{spec.name}', but {wrong}")
     return target
 

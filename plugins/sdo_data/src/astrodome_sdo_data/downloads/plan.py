@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astrodome import InvalidInputError, sources
+from astrodome import AstrodomeError, InvalidInputError, sources
+from astrodome_solar.image_rows import image_rows
 from astrodome_solar.protocols import ImageSource, SourceInfo, source_info
 from astrodome_solar.times import parse_range
 
@@ -81,11 +82,15 @@ class DownloadRequest:
         options = _search_options(request, info)
         if info.wavelengths:
             check_wavelengths(self.source, self.wavelength, info.wavelengths)
-        rows = source.search(self.start, self.end, self.freq, self.wavelength, **options)
-        t_obs = rows["t_obs"]
-        if t_obs.dt.tz is not None:
-            t_obs = t_obs.dt.tz_convert("UTC").dt.tz_localize(None)
-        rows = rows.assign(t_obs=t_obs)
+        found = source.search(self.start, self.end, self.freq, self.wavelength, **options)
+        try:
+            rows = image_rows(found)
+        except ValueError as error:
+            owner = sources.distributions("images").get(self.source.partition(":")[0], "its plugin")
+            raise AstrodomeError(
+                f"The source '{self.source}' ({owner}) returned an invalid table: {error}.",
+                f"Report it to the authors of {owner}.",
+            ) from error
         if "file_name" not in rows:
             rows["file_name"] = _file_names(rows["t_obs"], rows["wavelength"])
         return request, rows.drop_duplicates("file_name", ignore_index=True)
