@@ -161,3 +161,24 @@ def test_numbers_may_differ_and_other_text_may_not(
     expected: str, actual: str, result: bool
 ) -> None:
     assert agrees(expected, actual) is result
+
+
+def test_a_block_of_code_is_written_to_its_file(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    code = "price = '$HOME'  # \\ and `quotes` are not changed\n"
+    page.write_text(
+        f"<!-- write: code.py -->\n```python\n{code}```\n\n"
+        "<!-- run: read -->\n```console\n$ wc -l <code.py\n1\n```\n",
+        "utf-8",
+    )
+    replay(page, tmp_path / "folder")
+    assert (tmp_path / "folder" / "code.py").read_text("utf-8") == code
+
+
+def test_lines_about_the_progress_of_slow_commands_are_ignored(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    printed = "Training: 50 of 60 steps, 1.66/s loss 0.4375\\nrun  6 of 7 steps\\n"
+    page.write_text(
+        f"<!-- run: slow -->\n```console\n$ printf '{printed}'\nrun 6 of 7 steps\n```\n", "utf-8"
+    )
+    replay(page, tmp_path / "folder")

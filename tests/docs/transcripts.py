@@ -52,6 +52,8 @@ TOKEN = re.compile(
     r"|(?P<number>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?)"
     r"|(?P<word>\w+)|(?P<blank>[ \t]+)|(?P<other>.|\n)"
 )
+PROGRESS = re.compile(r"^[\w ]+: \d+(?: of \d+)? [\w ]+, \S+/s.*\n", re.MULTILINE)
+"""A line about the progress, which a command prints every 30 seconds on a slow machine."""
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\].*?(?:\x07|\x1b\\)")
 
 
@@ -196,7 +198,7 @@ def shell(
             argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False, text=True
         )
         status, text = ran.returncode, ran.stdout
-    return status, [ESCAPES.sub("", part) for part in text.split(MARK)[1:]]
+    return status, [PROGRESS.sub("", ESCAPES.sub("", part)) for part in text.split(MARK)[1:]]
 
 
 def target(block: Block, state: Path) -> str:
