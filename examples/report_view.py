@@ -27,6 +27,8 @@ class ObservationTimes:
 
     def section(self, report: RunReport) -> Section | None:
         """Return the first and the last time, or None if no time is known."""
+        if not report.predictions:
+            return None
         times = sorted(report.table()["t_obs"].dropna())
         if not times:
             return None

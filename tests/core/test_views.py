@@ -43,6 +43,9 @@ class Closing:
 class Text:
     def section(self, content):
         return "<p>text</p>"
+class Free:
+    def section(self, content):
+        return Section("Free", content)
 class Csv:
     def export(self, content, path):
         path.write_text(f"{path.suffix} {content}")
@@ -97,6 +100,34 @@ def test_the_sections_of_the_owner_of_a_report_come_first(installed: Callable[..
     assert list(views.specs("craters", "exporter")) == ["csv"]
     assert views.specs("lakes") == {}
     assert "crater_views" not in sys.modules, "lists import no view"
+
+
+@pytest.mark.parametrize(
+    ("html", "reason"),
+    [
+        ("x <!-- open", "ends inside a comment, a CDATA block or a tag"),
+        ("<!-- a --><p>x</p><!-- open --", "ends inside a comment, a CDATA block or a tag"),
+        ("<p><!-- open <b>x</b></p>", "ends inside a comment, a CDATA block or a tag"),
+        ("<svg><![CDATA[ x</svg>", "ends inside a comment, a CDATA block or a tag"),
+        ("<p title='open", "ends inside a comment, a CDATA block or a tag"),
+        ("x <!DOCTYPE", "ends inside a comment, a CDATA block or a tag"),
+        ("<script>let a", "The HTML element <script> is not closed."),
+        ("<style>b {", "The HTML element <style> is not closed."),
+        ("<textarea>x", "The HTML element <textarea> is not closed."),
+        ("<!-- a --><style>p > b {}</style><svg><style><![CDATA[a>b]]></style></svg>1 < 2 <", ""),
+    ],
+)
+def test_a_section_cannot_change_the_sections_below_it(
+    installed: Callable[..., None], html: str, reason: str
+) -> None:
+    installed(moon=[view("free")])
+    sections, failures = views.sections("craters", html)
+    if reason:
+        assert not sections
+        ((name, why),) = failures
+        assert name == "free (moon)" and reason in why
+    else:
+        assert [section.html for section in sections] == [html] and not failures
 
 
 def test_sections_are_created_and_printed_text_does_not_reach_standard_output(

@@ -20,6 +20,7 @@ from astrodome.errors import InputWarning
 from astrodome.testing import Result, run
 from astrodome_sood import plugin, write_report
 from astropy.table import Table
+from matplotlib.figure import Figure
 from PIL import Image
 
 
@@ -132,6 +133,58 @@ def test_an_export_without_predictions_fails_and_the_page_is_written(
     (failed,) = ran.json["failed"]
     assert "No predictions found" in failed["reason"]
     assert "Predictions" not in Path(ran.json["report"]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ("epoch,train_loss,val_loss", ["loss: train_loss, val_loss"]),
+        (
+            "epoch,step,loss,val_loss,kl,val_kl,seconds",
+            ["loss: loss, val_loss", "term (validation): val_kl", "term (training): kl"],
+        ),
+        ("accuracy", ["term (training): accuracy"]),
+        ("epoch,seconds", []),
+    ],
+)
+def test_all_metrics_of_a_model_are_plotted(
+    trained: Path,
+    sood: Callable[..., Result],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str,
+    expected: list[str],
+):
+    folder = tmp_path / "run"
+    shutil.copytree(trained, folder)
+    values = [
+        ",".join(f"{epoch + n / 8}" for n, _ in enumerate(columns.split(","))) for epoch in range(3)
+    ]
+    (folder / "metrics.csv").write_text("\n".join([columns, *values]))
+    drawn: list[str] = []
+
+    def to_svg(figure: Figure) -> str:
+        for axes in figure.axes:
+            names = [text.get_text() for text in axes.get_legend().get_texts()]
+            assert [len(line.get_ydata()) for line in axes.get_lines()] == [3] * len(names)
+            drawn.append(f"{axes.get_ylabel()}: {', '.join(names)}")
+        return "<svg></svg>"
+
+    monkeypatch.setattr("astrodome_sood.views.figures.to_svg", to_svg)
+    sood("report", folder).succeeded()
+    assert drawn == expected
+    assert ("<h2>Training</h2>" in (folder / "report.html").read_text()) == bool(expected)
+
+
+def test_the_example_view_is_omitted_for_a_run_without_predictions(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("predictions"))
+    monkeypatch.syspath_prepend(EXAMPLES)
+    registered = ("report_view", "astrodome_sood.plugin")
+    run("sdo", "sood", "report", tmp_path / "run", plugin=registered).succeeded()
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert re.findall("<h2>(.*)</h2>", page) == ["Training", "Settings and versions"]
 
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

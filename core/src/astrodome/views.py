@@ -150,8 +150,8 @@ def sections(subject: str, content: object) -> tuple[list[Section], Failures]:
     """Return the registered sections of a report, and a list of the sections that failed.
 
     An exception in a view is not raised. A view whose method ``section`` returns None is omitted. A
-    section that contains an unclosed element is a failure,
-    because it would change the sections below it.
+    section that contains an unclosed element, comment or CDATA block is a failure, because it would
+    change the sections below it.
 
     Parameters
     ----------
@@ -298,28 +298,40 @@ def _check(section: Any) -> None:
             "astrodome.views.Section that contains two strings."
         )
     elements = _Elements()
-    elements.feed(section.html)
-    elements.close()
+    elements.feed(f"{section.html}<{_Elements.END}>")
     if elements.wrong:
         raise AstrodomeError(f"The HTML of the section is invalid: {elements.wrong[0]}.")
-    if elements.unclosed():
-        raise AstrodomeError(f"The HTML element <{elements.unclosed()[-1]}> is not closed.")
+    unclosed = elements.unclosed()
+    if not elements.complete and not (unclosed and unclosed[-1] in _Elements.RAW):
+        raise AstrodomeError(
+            "The HTML of the section ends inside a comment, a CDATA block or a tag that is not "
+            "closed."
+        )
+    if unclosed:
+        raise AstrodomeError(f"The HTML element <{unclosed[-1]}> is not closed.")
 
 
 class _Elements(HTMLParser):
-    """Parser that finds elements without an end tag, and end tags without an element."""
+    """Parser that finds unclosed elements and comments, and end tags without an element."""
 
     VOID = frozenset({"area", "br", "col", "embed", "hr", "img", "input", "source", "track", "wbr"})
     OPTIONAL = frozenset({"p", "li", "dt", "dd", "thead", "tbody", "tfoot", "tr", "th", "td"})
     """Elements whose end tag may be omitted."""
+    RAW = frozenset({"script", "style", "textarea", "title", "iframe", "noscript", "xmp"})
+    """Elements whose content may be parsed as text, up to the end tag."""
+    END = "astrodome-end"
+    """Element that follows the section. An unclosed comment, for example, would contain it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
         self.wrong: list[str] = []
+        self.complete = False
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        if tag not in self.VOID:
+        if tag == self.END:
+            self.complete = True
+        elif tag not in self.VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: object) -> None:

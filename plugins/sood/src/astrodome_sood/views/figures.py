@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 MAP_COLORMAP = "inferno"
+LOSSES = ("loss", "train_loss", "val_loss")
+NOT_PLOTTED = ("epoch", "step", "seconds")
+"""Columns of ``metrics.csv`` that describe the epoch and are not metrics of the model."""
 
 
 def image(path: Path, wavelength: int | None, side: int) -> str:
@@ -44,19 +47,29 @@ def color_bar() -> str:
     return score_map(np.linspace(0, 1, 256, dtype=np.float32)[None], 0, 1)
 
 
-def losses(metrics: pd.DataFrame) -> str:
-    """Return an SVG plot of the losses and the terms of the validation loss for each epoch."""
-    terms = [name for name in metrics if name.startswith("val_") and name != "val_loss"]
-    panels = {"loss": [name for name in ("loss", "val_loss") if name in metrics]}
-    panels |= {"term (validation)": terms} if terms else {}
-    epochs = metrics["epoch"] + 1
+def metric_panels(metrics: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the numeric columns to plot for each epoch, keyed by the label of their panel."""
+    left = [name for name in metrics.select_dtypes("number") if name not in NOT_PLOTTED]
+    panels = {"loss": [name for name in left if name in LOSSES]}
+    left = [name for name in left if name not in LOSSES]
+    panels["term (validation)"] = [name for name in left if name.startswith("val_")]
+    panels["term (training)"] = [name for name in left if not name.startswith("val_")]
+    return {label: names for label, names in panels.items() if names}
+
+
+def plot_metrics(metrics: pd.DataFrame) -> str:
+    """Return an SVG plot of the losses and of all other metrics for each epoch."""
+    panels = metric_panels(metrics)
+    epochs = 1 + metrics.get("epoch", metrics.index)
     with mpl.rc_context(STYLE):
         figure = Figure((10, 3.3), layout="constrained")
         for axes, (label, names) in zip(
             figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
         ):
             axes.plot(epochs, metrics[names], label=names, marker="o" if len(epochs) < 3 else "")
-            axes.set(xlabel="epoch", ylabel=label, yscale="linear" if label == "loss" else "log")
+            positive = bool((metrics[names].min() > 0).all())
+            scale = "log" if positive and label != "loss" else "linear"
+            axes.set(xlabel="epoch", ylabel=label, yscale=scale)
             axes.legend()
         return to_svg(figure)
 

@@ -18,13 +18,14 @@ SIDE = 256
 
 
 class TrainingSection:
-    """The losses of a run for each epoch."""
+    """The losses and the other metrics of a run for each epoch."""
 
     def section(self, report: RunReport) -> Section | None:
-        """Return a plot of the losses, or None if the folder contains no metrics."""
-        if report.metrics.empty:
+        """Return a plot of the metrics, or None if the folder contains no metrics."""
+        if report.metrics.empty or not figures.metric_panels(report.metrics):
             return None
-        return Section("Training", f'<div class="plot">{figures.losses(report.metrics)}</div>')
+        plot = figures.plot_metrics(report.metrics)
+        return Section("Training", f'<div class="plot">{plot}</div>')
 
 
 class PredictionsSection:
