@@ -50,6 +50,7 @@ maximum_signature_line_length = 88
 # Markdown: anchors and links as on GitHub.
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 4
+nitpicky = True  # a reference to an unknown name is a warning
 smartquotes = False  # do not change the dashes of options
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True

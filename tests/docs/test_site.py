@@ -45,6 +45,13 @@ def test_every_public_name_has_a_page_in_the_api_reference(name: str) -> None:
     assert sorted(listed) == sorted(set(module.__all__) - {"__version__"})
 
 
+def test_the_package_for_period_search_is_in_the_api_reference() -> None:
+    from astrodome_ztf_scope.features import periods
+
+    page = (API / "ztf-scope-periods.rst").read_text("utf-8")
+    assert [name for name in periods.__all__ if not re.search(rf"\b{name}\b", page)] == []
+
+
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_the_docstrings_of_public_names_refer_to_existing_names(name: str) -> None:
     module = importlib.import_module(f"astrodome_{name}")

@@ -279,7 +279,7 @@ class EventStore:
         """Return the parts of a time window that are not completely downloaded.
 
         Windows that were downloaded within the duration ``fresh`` before the current time count
-        as complete. See :func:`.coverage.missing_windows` for ``settle``.
+        as complete, and windows that were downloaded at least ``settle`` after their end.
         """
         fresh_since = datetime.now(UTC).replace(tzinfo=None) - fresh
         with self.database.reading(completed_windows) as connection:

@@ -83,7 +83,7 @@ class Benchmark:
         Rank of each spoiled frame among the normal patches, for each model.
     leave_out : list of dict
         AUROC for kinds of anomalies that resemble generated defects, with and without these defects
-        in the training; see :mod:`.leave_out`.
+        in the training.
     timings : list of dict
         Training time in seconds and number of scored images per second, for each run.
     scores : dict of str to EvaluationScores

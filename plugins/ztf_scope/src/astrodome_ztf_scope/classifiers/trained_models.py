@@ -53,8 +53,7 @@ class TrainedModel:
         Time at which the training finished, in ISO 8601 format.
     configured : str
         Configuration and preprocessing parameters for a SCoPe model file, as JSON. It is empty for
-        a run folder, which contains this information itself. See
-        :func:`.loaded_models.configure`.
+        a run folder, which contains this information itself.
     """
 
     path: Path

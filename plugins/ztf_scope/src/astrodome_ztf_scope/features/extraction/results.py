@@ -52,7 +52,7 @@ class FeaturesResult:
 
     @property
     def problems_path(self) -> Path:
-        """Path of the CSV file with :attr:`problems`, which exists only if there are problems."""
+        """Path of the CSV file with ``problems``, which exists only if there are problems."""
         return problems_path(self.path)
 
 
