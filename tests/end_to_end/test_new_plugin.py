@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from astrodome import scaffold
+from astrodome.testing import run
 
 from . import test_requirements
 from .conftest import EVERYTHING
@@ -102,6 +103,60 @@ def test_the_entry_points_belong_to_the_extended_apps(folder: Path) -> None:
     assert list(groups("only-images")) == list(groups("x")) == ["astrodome.sdo"]
 
 
+@pytest.mark.parametrize(
+    ("name", "apps"),
+    [
+        ("x", ["sdo"]),
+        ("only-an-application", ["the-longest-app-name-24"]),
+        ("only-scope", ["scope"]),
+        ("a-name-of_24-characters1", ["sdo", "coronal", "scope"]),
+    ],
+)
+def test_the_program_of_each_extended_app_checks_the_plugin(
+    folder: Path, name: str, apps: list[str]
+) -> None:
+    readme = (folder / name / "README.md").read_text("utf-8")
+    workflow = (folder / name / ".github/workflows/test.yml").read_text("utf-8")
+    distribution = f"astrodome-{name.replace('_', '-')}"
+    expected = [f"{app} plugins doctor {distribution}" for app in apps]
+    assert [line[2:] for line in readme.splitlines() if "doctor" in line] == expected
+    steps = [line.partition("run: ")[2] for line in workflow.splitlines() if "doctor" in line]
+    assert steps == expected
+
+
+def test_a_plugin_requires_the_distribution_with_the_program_of_its_app(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "astrodome_observatory-1.2+local.dist-info"
+    info.mkdir()
+    metadata = "Metadata-Version: 2.1\nName: astrodome-observatory\nVersion: 1.2+local\n"
+    (info / "METADATA").write_text(metadata)
+    scripts = "[console_scripts]\nobservatory = astrodome.start:run\n"
+    (info / "entry_points.txt").write_text(scripts)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for app, expected in (
+        ("observatory", ["astrodome-observatory>=1.2", "astrodome>=0.1"]),
+        ("sdo", ["astrodome>=0.1"]),
+    ):
+        new("weather", "--output", tmp_path / app, app=app).succeeded()
+        text = (tmp_path / app / "pyproject.toml").read_text("utf-8")
+        assert tomllib.loads(text)["project"]["dependencies"] == expected
+
+
+@pytest.mark.requires("astrodome_sdo_data", "pandas", "PIL")
+def test_the_readme_of_a_source_contains_the_command_that_downloads_its_images(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (folder / "only-images" / "README.md").read_text("utf-8").replace("\\\n", "")
+    assert "$ pip install astrodome-only-images astrodome-sdo-data\n" in readme
+    (line,) = [line for line in readme.splitlines() if " data download " in line]
+    monkeypatch.syspath_prepend(str(folder / "only-images" / "src"))
+    monkeypatch.chdir(tmp_path)
+    loaded = ("astrodome_only_images.plugin", "astrodome_sdo_data.plugin")
+    run(*line.split()[1:], plugin=loaded).succeeded()
+    assert len(list((tmp_path / "images").rglob("*.jpeg"))) == 3
+
+
 def test_a_command_extends_the_app_that_wrote_it(tmp_path: Path) -> None:
     written = new("corona", "--output", tmp_path / "new", "--json", app="scope").succeeded().json
     assert written["distribution"] == "astrodome-corona"
@@ -143,6 +198,10 @@ def test_the_author_is_in_the_metadata_and_in_the_license(tmp_path: Path) -> Non
         (("corona", "--source", "image"), "'image' is not declared by an installed plugin"),
         (("corona", "--model", "soood"), "The task 'soood' is not declared"),
         (("plugins",), "reserved"),
+        (("class",), "Invalid name 'class': it is a Python keyword"),
+        (("numpy",), "Invalid name 'numpy': it is an importable module"),
+        (("corona", "--app", "json"), "Invalid application 'json': it is an importable module"),
+        (("corona", "--kind", "import"), "Invalid kind 'import': it is a Python keyword"),
     ],
 )
 def test_a_name_that_cannot_be_used_is_an_error_and_nothing_is_written(

@@ -9,6 +9,7 @@ replaced, and the file extension ``.tmpl`` is removed.
 from __future__ import annotations
 
 import json
+import keyword
 import re
 import shutil
 import tomllib
@@ -23,7 +24,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from . import API_VERSION, distributions, plugins, suggestions, temporary
+from . import API_VERSION, distributions, plugins, scripts, suggestions, temporary
 from .errors import AstrodomeError, InvalidInputError, not_found, similar
 from .specs import RESERVED, dashed
 
@@ -148,6 +149,13 @@ def check_name(name: str, what: str) -> None:
             "single - or _, starting with a letter.",
             "Use a short name, for example 'moon-phases'.",
         )
+    identifier = dashed(name).replace("-", "_")
+    hint = f"Choose another name, for example '{name[: LONGEST - 6].rstrip('-_')}-tools'."
+    if keyword.iskeyword(identifier):
+        raise InvalidInputError(f"Invalid {what} '{name}': it is a Python keyword.", hint)
+    module = find_spec(identifier)
+    if module and module.origin:  # A folder without __init__.py has no origin.
+        raise InvalidInputError(f"Invalid {what} '{name}': it is an importable module.", hint)
 
 
 def choose(
@@ -314,10 +322,13 @@ def _project(names: Names, parts: list[Part], author: str) -> dict[str, str]:
     holder, address = parseaddr(author) if "@" in author else (author, "")
     holder = holder or f"The {names.distribution} developers"
     person = {"name": holder} | ({"email": address} if address else {})
+    apps = list(dict.fromkeys(app for part in parts for app in part.apps(names)))
     needed = ["astrodome>=0.1", *_collected(parts, "dependencies")]
+    needed += [line for app in apps if (line := scripts.requirement(app))]
     untyped = _collected(parts, "untyped")
     override = f"\n[[tool.mypy.overrides]]\nmodule = {json.dumps(untyped)}\n"
     rows, usage = [], ""
+    checks = [f"{app} plugins doctor {names.distribution}" for app in apps]
     for part in parts:
         values = part.values(names)
         for entry in part.about["objects"]:
@@ -335,6 +346,9 @@ def _project(names: Names, parts: list[Part], author: str) -> dict[str, str]:
         "untyped": f"{override}ignore_missing_imports = true\n".lstrip() if untyped else "",
         "parts": "".join(rows),
         "usage": usage,
+        "installed": " ".join([names.distribution, *_collected(parts, "installed")]),
+        "doctor": "".join(f"$ {line}\n" for line in checks),
+        "doctor_steps": "\n".join(f"      - run: {line}" for line in checks),
     }
 
 

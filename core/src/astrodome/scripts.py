@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import suggestions
+from . import distributions, suggestions
 
 STARTER = "astrodome.start"
 WRAPPERS = (STARTER, "pyenv exec")
@@ -25,6 +25,25 @@ def program(app: str) -> str:
     """Return the name under which the user started an app, or the name of the app."""
     script = Path(sys.argv[0]).stem if sys.argv else ""
     return script if app_of(script) == app else app
+
+
+def requirement(app: str) -> str:
+    """Return the requirement for the distribution that provides the program of an app.
+
+    The result is an empty string if the program belongs to the host or is not installed.
+    """
+    from importlib.metadata import entry_points
+
+    from packaging.version import Version
+
+    for entry in entry_points(group="console_scripts", name=app):
+        owner = entry.dist
+        if entry.module != STARTER or owner is None:
+            continue
+        name = distributions.canonical_name(distributions.name_of(owner))
+        if name and name != distributions.HOST:
+            return f"{name}>={Version(distributions.version_of(owner)).public}"
+    return ""
 
 
 def conflicts(app: str) -> Iterator[str]:
