@@ -291,6 +291,18 @@ def test_a_json_option_in_the_environment_also_applies_to_errors(observatory: An
     assert json.loads(ran.stdout)["error"]["message"] == "The dome is closed."
 
 
+def test_the_variable_of_an_option_is_named_after_the_option(observatory: Any) -> None:
+    observatory.add("mirror", cli=cli())
+    for name, value in (("LIMIT", "1"), ("JSON", "1")):
+        observatory_variable = {f"OBSERVATORY_MIRROR_OTHER_{name}": value}
+        ran = observatory.run("mirror", "other", **observatory_variable)
+        assert ran.stdout.startswith("{") == (name == "JSON")
+    described = json.loads(observatory.run("schema", "mirror", "other").stdout)
+    found = described["arguments"]["properties"]["json"]["environment"]
+    assert found == ["OBSERVATORY_MIRROR_OTHER_JSON", "OBSERVATORY_MIRROR_OTHER_AS_JSON"]
+    assert "_JSON" not in observatory.run("mirror", "other", "--help").stdout
+
+
 def test_every_code_is_documented_and_kept_when_an_error_is_pickled() -> None:
     import pickle
 

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from . import parameters
 from .errors import AstrodomeError
 from .specs import dashed
 
@@ -23,8 +24,15 @@ class Entry:
     hidden: bool = False
 
 
-class _Help:
-    """A mixin that formats help pages as panels on a terminal, otherwise as plain text."""
+class _Style:
+    """A mixin for the format of help pages and for the names of environment variables."""
+
+    params: list[Any]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        for param in self.params:
+            parameters.set_variable(param, ctx)
+        return super().parse_args(ctx, args)  # type: ignore[misc]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         from .help import write
@@ -32,7 +40,7 @@ class _Help:
         write(self, ctx, formatter)
 
 
-class Command(_Help, TyperCommand):
+class Command(_Style, TyperCommand):
     """A command with a help page in the format of the host."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -43,7 +51,7 @@ class Command(_Help, TyperCommand):
         return super().invoke(ctx)
 
 
-class Group(_Help, TyperGroup):
+class Group(_Style, TyperGroup):
     """A group of commands in whose names ``_`` and ``-`` are equivalent."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:

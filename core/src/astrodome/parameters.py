@@ -48,6 +48,19 @@ def name(param: Any) -> str:
     return max(names(param), key=len).lstrip("-").replace("-", "_")
 
 
+def set_variable(param: Any, ctx: Any) -> None:
+    """Name the environment variable of an option after the option, for example ``SDO_…_JSON``.
+
+    Typer names the variable after the parameter of the function, for example ``SDO_…_AS_JSON``.
+    Both variables can then be used. The variables are not listed on help pages.
+    """
+    if not is_option(param) or param.envvar or not ctx.auto_envvar_prefix:
+        return
+    if name(param) != param.name:
+        param.envvar = f"{ctx.auto_envvar_prefix}_{name(param).upper()}"
+        param.show_envvar = False
+
+
 def title(param: Any) -> str:
     """Return the name of a parameter in messages: the first option, or the argument."""
     return str(names(param)[0] if is_option(param) else param.metavar or param.name)
