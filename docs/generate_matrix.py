@@ -21,8 +21,8 @@ def sessions(folder: Path) -> list[dict[str, Any]]:
     found = {}
     for path in sorted(folder.glob("reports/*.json"), key=lambda path: path.stat().st_mtime):
         for session in json.loads(path.read_text())["sessions"]:
-            # The name of the session without its parameters is not unique.
-            name = session["signatures"][0] if session["args"] else session["name"]
+            # The name itself contains neither the version of Python nor the parameters.
+            name = (session["signatures"] or [session["name"]])[0]
             found[name] = session | {"name": name}
     return [found[name] for name in sorted(found)]
 
