@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
 import subprocess
 import sys
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -54,6 +56,35 @@ def test_a_mistyped_name_gets_a_suggestion(observatory: Any) -> None:
     observatory.add("mirror")
     assert "Did you mean" in observatory.run("miror").stderr
     assert "--size" in observatory.run("mirror", "ce_vae", "--sise-of-it=1").stderr
+
+
+def test_an_app_of_a_third_party_has_its_own_description_and_version(observatory: Any) -> None:
+    observatory.add("mirror", version="1.2.0")
+    host = f"astrodome {metadata.version('astrodome')}"
+    assert observatory.run("--version").stdout == f"{host}\n"
+    assert observatory.run("--help").stdout.startswith("Usage: observatory [OPTIONS] COMMAND")
+    info = observatory.folder / "obs_mirror-1.2.0.dist-info"
+    with (info / "entry_points.txt").open("a") as file:
+        file.write("\n[console_scripts]\nobservatory = astrodome.start:run\n")
+    with (info / "METADATA").open("a") as file:
+        file.write("Summary: Look at the sky\n")
+    assert observatory.run("--version").stdout == f"observatory 1.2.0 ({host})\n"
+    found = json.loads(observatory.run("--version", "--json").stdout)
+    expected = {"name": "observatory", "version": "1.2.0", "distribution": "obs-mirror"}
+    assert found["app"] == expected and found["host"]["name"] == "astrodome"
+    shown = observatory.run("--help").stdout
+    assert re.search(r"\[ARGS\]\.\.\.\n+ *Look at the sky\.\n", shown), shown
+
+
+def test_the_apps_of_the_host_have_its_version() -> None:
+    host = f"astrodome {metadata.version('astrodome')}\n"
+    for app in ("sdo", "scope"):
+        assert run(app, "--version").succeeded().out == host
+        assert run(app, "--version", "--json").succeeded().json["app"] == {
+            "name": app,
+            "version": metadata.version("astrodome"),
+            "distribution": "astrodome",
+        }
 
 
 def test_an_app_without_plugins_names_the_distributions_to_install() -> None:

@@ -15,6 +15,7 @@ import typer
 from . import (
     __version__,
     console,
+    distributions,
     plugins,
     process,
     registry,
@@ -181,6 +182,10 @@ def build(app: str, registered: Registry) -> Any:
         def entries(self) -> Mapping[str, Entry]:
             return _entries(registered)
 
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            self.help = self.help or _summary(app)  # Other commands do not need the summary.
+            super().format_help(ctx, formatter)
+
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
                 _suggest_distribution(app, args[0], registered)
@@ -234,6 +239,13 @@ def _help(app: str, registered: Registry) -> str:
             f"pip install {' '.join(dict.fromkeys(known))}"
         )
     return text
+
+
+def _summary(app: str) -> str:
+    """Return the summary of the distribution that provides an app of a third party."""
+    provider = scripts.provider(app)
+    text = distributions.summary_of(provider) if provider else ""
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _active(registered: Registry) -> list[Plugin]:
@@ -306,12 +318,15 @@ def _suggest_distribution(app: str, name: str, registered: Registry) -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
+        app, host = plugins.current().app, f"astrodome {__version__}"
         if console.json_requested:
             from . import system_info
 
             console.show_json(system_info.collect(plugins.current()))
+        elif provider := scripts.provider(app):
+            print(f"{scripts.program(app)} {distributions.version_of(provider)} ({host})")
         else:
-            print(f"astrodome {__version__}")
+            print(host)
         raise typer.Exit()
 
 

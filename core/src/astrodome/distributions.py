@@ -31,6 +31,11 @@ def version_of(dist: Distribution) -> str:
     return _metadata(dist, "Version")
 
 
+def summary_of(dist: Distribution) -> str:
+    """Return the summary of a distribution, or an empty string if its metadata cannot be read."""
+    return _metadata(dist, "Summary")
+
+
 def _metadata(dist: Distribution, field: str) -> str:
     try:
         return str(dist.metadata[field] or "")

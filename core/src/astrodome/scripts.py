@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib.metadata import Distribution, entry_points
 from pathlib import Path
 
 from . import distributions, suggestions
@@ -27,29 +28,35 @@ def program(app: str) -> str:
     return script if app_of(script) == app else app
 
 
+def provider(app: str) -> Distribution | None:
+    """Return the distribution that installs the program of an app.
+
+    Return None for the apps of the host, and if no distribution installs the program.
+    """
+    for entry in entry_points(group="console_scripts", name=app):
+        if entry.module == STARTER and entry.dist and distributions.name_of(entry.dist):
+            is_host = distributions.name_of(entry.dist) == distributions.HOST
+            return None if is_host else entry.dist
+    return None
+
+
 def requirement(app: str) -> str:
     """Return the requirement for the distribution that provides the program of an app.
 
     The result is an empty string if the program belongs to the host or is not installed.
     """
-    from importlib.metadata import entry_points
-
     from packaging.version import Version
 
-    for entry in entry_points(group="console_scripts", name=app):
-        owner = entry.dist
-        if entry.module != STARTER or owner is None:
-            continue
-        name = distributions.canonical_name(distributions.name_of(owner))
-        if name and name != distributions.HOST:
-            return f"{name}>={Version(distributions.version_of(owner)).public}"
-    return ""
+    owner = provider(app)
+    if owner is None:
+        return ""
+    name = distributions.canonical_name(distributions.name_of(owner))
+    return f"{name}>={Version(distributions.version_of(owner)).public}"
 
 
 def conflicts(app: str) -> Iterator[str]:
     """Yield a description of each program of another project with the name of an app."""
     import shutil
-    from importlib.metadata import entry_points
 
     others = [name for name in suggestions.scripts(app) if name != app]
     advice = f"; use the name {others[0]}, which starts the same app" if others else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import Any, TypedDict
 
-from . import API_VERSION, __version__, distributions
+from . import API_VERSION, __version__, distributions, scripts
 from .distributions import HOST
 from .registry import Registry
 
@@ -15,6 +15,14 @@ class HostVersion(TypedDict):
 
     name: str
     version: str
+
+
+class AppVersion(TypedDict):
+    """Name of the app, and the distribution that provides it."""
+
+    name: str
+    version: str
+    distribution: str
 
 
 class PluginVersion(TypedDict):
@@ -27,8 +35,9 @@ class PluginVersion(TypedDict):
 
 
 class SystemInfo(TypedDict):
-    """Versions of the host, Python, the plugins and the libraries that they require."""
+    """Versions of the app, the host, Python, the plugins and the libraries that they require."""
 
+    app: AppVersion
     host: HostVersion
     python: str
     platform: str
@@ -38,8 +47,14 @@ class SystemInfo(TypedDict):
 
 
 def collect(registered: Registry) -> SystemInfo:
-    """Return the versions of the host, Python, the plugins and the libraries that they require."""
+    """Return the versions of the app, the host, Python, the plugins and their libraries."""
+    provider = scripts.provider(registered.app)
     return {
+        "app": {
+            "name": registered.app,
+            "version": distributions.version_of(provider) if provider else __version__,
+            "distribution": distributions.name_of(provider) if provider else HOST,
+        },
         "host": {"name": HOST, "version": __version__},
         "python": platform.python_version(),
         "platform": platform.platform(),
