@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -62,6 +63,13 @@ def test_the_representation_of_a_group_contains_its_values() -> None:
     assert repr(Cut(minimum=1.0, strict=True)) == "Cut(minimum=1.0, strict=True)"
 
 
+class Split(Enum):
+    """Methods that split a node."""
+
+    best = "best split"
+    random = "random split"
+
+
 class Fit(BaseModel):
     trees: int = Field(100, ge=1, lt=1000, description="Number of trees.")
     rate: float | None = Field(None, gt=0, description="Learning rate.")
@@ -69,6 +77,10 @@ class Fit(BaseModel):
     waves: list[int] = Field([171], description="Wavelengths, in angstroms.")
     deep: bool = Field(True, description="Whether trees are deep.")
     weights: dict[str, float] = Field({}, description="A mapping has no option.")
+    split: Split = Field(Split.best, description="Method.")
+    splits: list[Split] | None = Field(None, description="Methods.")
+    pair: tuple[int, int] = Field((1, 2), description="A tuple has no option.")
+    grid: list[list[int]] = Field([], description="A nested list has no option.")
     seed: int = Field(0, description="Excluded.")
 
 
@@ -94,11 +106,25 @@ def test_a_group_is_generated_from_a_pydantic_model() -> None:
     assert output(*given, "--waves", "193") == (
         "{'trees': 999, 'rate': 0.5, 'layout': 'disks', 'waves': [171, 193], 'deep': False}\n"
     )
-    for wrong in (("--trees", "0"), ("--trees", "1000"), ("--layout", "x"), ("--seed", "1")):
+    assert output("--split", "random split", "--splits", "best split") == (
+        "{'split': 'random split', 'splits': ['best split']}\n"
+    )
+    assert Fit(split="random split").split is Split.random  # type: ignore[arg-type]
+    for wrong in (
+        ("--split", "random"),
+        ("--pair", "1"),
+        ("--grid", "1"),
+        ("--trees", "0"),
+        ("--trees", "1000"),
+        ("--layout", "x"),
+        ("--seed", "1"),
+    ):
         assert CliRunner().invoke(app, list(wrong)).exit_code == 2
     assert "--weights" not in output("--help") and "Fit options" in output("--help")
+    assert group.splits.metavar == "[best split|random split]"
     texts = {name: getattr(group, name).help for name in group.__annotations__}
     assert texts["trees"] == "Number of trees (default: 100)."
+    assert texts["split"] == "Method (default: best split)."
     assert texts["rate"] == "Learning rate."
     assert (
         texts["waves"] == "Wavelengths, in angstroms (default: 171). This option can be repeated."

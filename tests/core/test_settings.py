@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from astrodome import AstrodomeError, settings
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, BeforeValidator, SecretStr
 
 
 class Inner(BaseModel):
@@ -131,6 +133,52 @@ def test_a_token_of_the_command_line_is_not_sent_to_an_address_in_the_folder(
     monkeypatch.setattr(settings.options, "config", None)
     monkeypatch.setenv("ASTRODOME_FRITZ_URL", "https://mirror.example")
     assert typed() == "abc"
+
+
+class Split(Enum):
+    best = "best split"
+
+
+class Many(BaseModel):
+    sizes: list[int] = [1]
+    weights: dict[str, float] | None = None
+    title: str = ""
+    names: Annotated[list[str], BeforeValidator(lambda text: text.split("+"))] = []
+    split: Split = Split.best
+
+
+def test_lists_and_mappings_in_environment_variables_are_json(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASTRODOME_MANY_SIZES", "[1, 2]")
+    monkeypatch.setenv("ASTRODOME_MANY_WEIGHTS", '{"a": 0.5}')
+    monkeypatch.setenv("ASTRODOME_MANY_TITLE", "[1, 2]")
+    monkeypatch.setenv("ASTRODOME_MANY_NAMES", "x+y")
+    found = settings.section("many", Many)
+    assert (found.sizes, found.weights) == ([1, 2], {"a": 0.5})
+    assert (found.title, found.names) == ("[1, 2]", ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "reason"),
+    [
+        ("sizes", "1,2", "valid list, got '1,2' (expected JSON in an environment variable, for"),
+        ("sizes", "[1, 2", "valid list, got '[1, 2' (expected JSON in an environment variable"),
+        ("weights", "a=1", 'environment variable, for example {"key": 1})'),
+        ("sizes", '["x"]', "'many.sizes.0': Input should be a valid integer"),
+    ],
+)
+def test_an_invalid_list_in_an_environment_variable_is_an_error(
+    here: Path, monkeypatch: pytest.MonkeyPatch, key: str, text: str, reason: str
+) -> None:
+    monkeypatch.setenv(f"ASTRODOME_MANY_{key.upper()}", text)
+    with pytest.raises(AstrodomeError, match=re.escape(reason)):
+        settings.section("many", Many)
+
+
+def test_an_enum_is_shown_as_its_value() -> None:
+    assert settings.masked("split", Split.best) == "best split"
+    assert settings.masked("split", [Split.best]) == ["best split"]
 
 
 def test_config_show_masks_secrets_and_shows_origins(observatory: Any) -> None:

@@ -199,6 +199,15 @@ def test_an_invalid_option_is_an_error_with_its_origin(
     [
         ("z_dim: int = Field(3, description='Size.')", "the option 'z_dim'"),
         ("precit_mode: int = Field(3, description='Size.')", "--set model.options.precit_mode"),
+        (
+            "pair: tuple[int, int] = Field((1, 2), description='Pair.')",
+            "the option 'pair' in quantile_settings:QuantileSettings has the type tuple[int, int], "
+            "which is not supported; use str, int,",
+        ),
+        (
+            "grid: list[list[int]] = Field([], description='Grid.')",
+            "the option 'grid' in quantile_settings:QuantileSettings has the type list[list[int]]",
+        ),
         ("depth: int", "the option 'depth' in quantile_settings:QuantileSettings has no default"),
         ("depth: int = 3", "the option 'depth' in quantile_settings:QuantileSettings has no desc"),
     ],
@@ -211,6 +220,18 @@ def test_the_conformance_tests_report_invalid_options(
     (tmp_path / "plugin/quantile_settings.py").write_text(SETTINGS.format(extra=wrong))
     shutil.rmtree(tmp_path / "plugin/__pycache__", ignore_errors=True)
     assert any(expected in text for text in problems("quantile_plugin"))
+
+
+def test_options_that_need_set_are_not_reported(
+    quantile: Callable[..., Result], tmp_path: Path
+) -> None:
+    fields = (
+        "weights: dict[str, float] = Field({}, description='Weights.')",
+        "limit: int | str = Field(1, description='Limit.')",
+    )
+    settings = SETTINGS.format(extra="\n    ".join(fields))
+    (tmp_path / "plugin/quantile_settings.py").write_text(settings)
+    assert problems("quantile_plugin") == []
 
 
 def test_settings_that_are_not_a_pydantic_model_are_an_error(

@@ -6,7 +6,16 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import typer
 from typer.models import OptionInfo
@@ -163,8 +172,8 @@ def from_model(
     """Return a group with an option for each field of a pydantic model.
 
     The value of an option that is not specified is None; see :meth:`OptionGroup.given`. Validate
-    the specified values with the pydantic model. Fields whose values are mappings or have several
-    types have no option.
+    the specified values with the pydantic model. Fields whose values are mappings, tuples or
+    nested lists, or have several types, have no option.
 
     Parameters
     ----------
@@ -186,26 +195,37 @@ def from_model(
     """
     fields: dict[str, Any] = {"__module__": __name__}
     hints: dict[str, Any] = {}
-    properties = model.model_json_schema().get("properties", {})
-    for name, schema in properties.items():
-        several, single = _item(schema)
+    document = model.model_json_schema()
+    for name, schema in document.get("properties", {}).items():
+        several, single = _item(schema, document.get("$defs", {}))
         parsed = _parameter(single)
         if parsed is None or name in exclude:
             continue
         kind, more = parsed
+        if several and get_origin(kind) is Literal:  # Typer does not support lists of choices.
+            kind, more = str, {"metavar": f"[{'|'.join(get_args(kind))}]"}
         hints[name] = (list[kind] if several else kind) | None  # type: ignore[valid-type]
         fields[name] = option(None, _help(schema, several), **more)
     fields["__annotations__"] = hints
     return type(model.__name__, (base,), fields, panel=base.panel)
 
 
-def _item(schema: Mapping[str, Any]) -> tuple[bool, Mapping[str, Any]]:
-    """Return whether a value is a list, and the JSON Schema of the value or of its items."""
+def _item(
+    schema: Mapping[str, Any], definitions: Mapping[str, Any]
+) -> tuple[bool, Mapping[str, Any]]:
+    """Return whether a value is a list, and the JSON Schema of the value or of its items.
+
+    ``definitions`` contains the schemas of other classes, for example of an Enum.
+    """
     choices = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    choices = choices or schema.get("allOf", [])  # pydantic before version 2.9
     if len(choices) == 1:
         schema = choices[0]
-    if schema.get("type") == "array":
-        return True, schema.get("items", {})
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if schema.get("type") == "array" and "prefixItems" not in schema:
+        nested, single = _item(schema.get("items", {}), definitions)
+        return True, {} if nested else single
     return False, schema
 
 

@@ -7,9 +7,11 @@ Environment variables take precedence, followed by the file given with ``--confi
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
@@ -163,11 +165,12 @@ class Settings:
         """Return a validated section; see :func:`section`."""
         found = self.values(name)
         known = model.model_fields  # Variables for another section may have the same prefix.
-        given = {
-            key: value
-            for key, (value, origin) in found.items()
-            if key in known or not origin.startswith(ENVIRONMENT)
-        }
+        given = {}
+        for key, (value, origin) in found.items():
+            if not origin.startswith(ENVIRONMENT):
+                given[key] = value
+            elif key in known:
+                given[key] = _from_json(value, known[key].annotation)
 
         def where(key: str) -> str:
             return found[key][1] if key in found else "settings"
@@ -212,6 +215,33 @@ class Settings:
                 f"Use https in {name}.url.",
             )
         return text
+
+
+COLLECTIONS = (list, tuple, set, frozenset, dict)
+JSON_FAULTS = ("list_type", "tuple_type", "set_type", "frozen_set_type", "dict_type", "model_type")
+"""Types of errors for a text that is not a collection."""
+
+
+def _from_json(text: str, annotation: Any) -> Any:
+    """Parse the text of an environment variable as JSON if the type is a collection or a model.
+
+    Return other texts unchanged, because a type can also have its own format for texts.
+    """
+    if text.lstrip()[:1] not in ("[", "{") or not _is_collection(annotation):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _is_collection(annotation: Any) -> bool:
+    if annotation in COLLECTIONS or get_origin(annotation) in COLLECTIONS:
+        return True
+    if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
+        return True
+    choices = get_args(annotation)
+    return str not in choices and any(_is_collection(choice) for choice in choices)
 
 
 def _usual(value: Any, model: type[Model], part: str) -> bool:
@@ -303,6 +333,9 @@ def validate(
         else:
             text = f"{fault['msg']}, got {_short(masked('.'.join(loc), fault['input']))}"
         place = where if isinstance(where, str) else where(loc[0] if loc else "")
+        if fault["type"] in JSON_FAULTS and place.startswith(ENVIRONMENT):
+            example = '{"key": 1}' if fault["type"] in ("dict_type", "model_type") else "[1, 2]"
+            text += f" (expected JSON in an environment variable, for example {example})"
         key = ".".join(filter(None, [prefix, *loc]))
         places.append(place)
         lines.append(f"{place}: '{key}': {text}" if place else f"Invalid argument '{key}': {text}")
@@ -351,6 +384,8 @@ def masked(key: str, value: Any) -> Any:
     if hasattr(value, "get_secret_value"):
         value = value.get_secret_value()
         return "********" if value else value
+    if isinstance(value, Enum):
+        value = value.value
     if value and any(word in key.lower() for word in SECRETS):
         return "********"
     return [masked("", v) for v in value] if isinstance(value, list) else value

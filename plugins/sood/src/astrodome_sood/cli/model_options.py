@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, get_type_hints
+from collections.abc import Mapping
+from typing import Any, get_args, get_type_hints
 
 from astrodome import ModelSpec, models, option_groups
 from astrodome.option_groups import OptionGroup
@@ -68,11 +69,41 @@ def reserved() -> set[str]:
 
 
 def problems(spec: ModelSpec, target: Any) -> list[str]:
-    """Return problem descriptions for the options of a model with reserved names."""
+    """Return problem descriptions for the options of a model.
+
+    An option has a problem if it has a reserved name, or a type that the command line does not
+    support.
+    """
     declared = models.options(TASK, spec.name)
-    return [
+    if declared is None:
+        return []
+    names = reserved()
+    found = [
         f"the option '{name}' in {spec.settings} has the name of another option of sdo sood; it "
         f"can be set only with --set model.options.{name}"
-        for name in (declared.model_fields if declared else ())
-        if name in reserved()
+        for name in declared.model_fields
+        if name in names
     ]
+    supported = get_type_hints(option_groups.from_model(declared))
+    document = declared.model_json_schema()
+    for name, schema in document.get("properties", {}).items():
+        if name not in supported and not _needs_set(schema, document.get("$defs", {})):
+            found.append(
+                f"the option '{name}' in {spec.settings} has the type "
+                f"{_type_name(declared.model_fields[name].annotation)}, which is not supported; "
+                "use str, int, float, bool, Literal, an Enum of strings, or a list of one of them"
+            )
+    return found
+
+
+def _needs_set(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> bool:
+    """Return whether a field is a mapping or has several types. Such a field needs ``--set``."""
+    choices = [one for one in schema.get("anyOf", [schema]) if one.get("type") != "null"]
+    single = definitions.get(str(choices[0].get("$ref")).rpartition("/")[2], choices[0])
+    return len(choices) > 1 or single.get("type") == "object"
+
+
+def _type_name(annotation: Any) -> str:
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__name__
+    return str(annotation)
