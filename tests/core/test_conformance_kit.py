@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
-from astrodome.testing import problems
+from astrodome.testing import problems, run
 
 GOOD = """
 from astrodome import CommandSpec, hookimpl
@@ -53,6 +55,41 @@ def examine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
 
 def test_a_good_plugin_passes(examine) -> None:  # type: ignore[no-untyped-def]
     assert examine() == ""
+
+
+CHANGES = {
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)": "signal handler for SIGINT",
+    "import os; os.environ['NO_COLOR'] = 'odd'": "environment variables NO_COLOR",
+    "import os; os.umask(0o077)": "file mode creation mask",
+}
+
+
+@pytest.mark.parametrize("line", CHANGES)
+def test_a_change_at_import_is_reported_in_every_state_of_the_test_process(  # type: ignore[no-untyped-def]
+    examine, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "odd")
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    mask = os.umask(0o077)
+    try:
+        found = examine(f"{line}\n{GOOD}")
+    finally:
+        os.umask(mask)
+        signal.signal(signal.SIGINT, handler)
+    assert f"plugin: it changes the {CHANGES[line]}" in found
+
+
+@pytest.mark.parametrize("line", CHANGES)
+def test_running_a_command_does_not_hide_changes_at_import(  # type: ignore[no-untyped-def]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    name = f"kit_hidden_{abs(hash(line))}"
+    (tmp_path / f"{name}.py").write_text(f"{line}\n{GOOD}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = (signal.getsignal(signal.SIGINT), dict(os.environ))
+    run("sdo", "plugins", "list", plugin=name).succeeded()
+    assert (signal.getsignal(signal.SIGINT), dict(os.environ)) == before
+    assert f"it changes the {CHANGES[line]}" in "\n".join(problems(name))
 
 
 def test_a_disallowed_import_in_the_plugin_module(examine) -> None:  # type: ignore[no-untyped-def]

@@ -51,6 +51,61 @@ FAULTS = {
 }
 
 
+DECLARED = """
+import json, os
+from pathlib import Path
+from typing import TypedDict
+import typer
+from astrodome import console, option_groups, outputs
+
+app = typer.Typer(help="Look at the sky.")
+
+class Sky(TypedDict):
+    stars: int
+    magnitude: float
+
+@app.command()
+@outputs.declare(Sky, reads_only=True, writes_with=("out",))
+def look(
+    count: int = typer.Argument(1, help="Number of stars."),
+    out: str = option_groups.option("", "File to write."),
+    as_json: option_groups.Json = False,
+) -> None:
+    '''Look.'''
+    if out:
+        Path(out).write_text("x")
+    found = {"stars": count, "magnitude": 1.0}
+    console.show_one(found, as_json=as_json)
+
+@app.command()
+def wait() -> None:
+    '''Wait.'''
+"""
+WRONG_OUTPUTS = {
+    '"stars": count': ('"stars": "three"', "$.stars: 'three' is not of type 'integer'"),
+    '"magnitude": 1.0': ('"magnitude": float("nan")', "$.magnitude: None is not of type 'number'"),
+    ', "magnitude": 1.0': (', "size": 1.0', "'magnitude' is a required property"),
+    '"stars": count,': ('"stars": count, "planets": 1,', "'planets' was unexpected"),
+    "console.show_one(found, as_json=as_json)": (
+        "found['magnitude'] = float('inf'); print(json.dumps(found))",
+        "Infinity is not valid JSON",
+    ),
+    "if out:": (
+        "Path('stars.txt').write_text('x')\n    if out:",
+        "reads_only=True, but it changes",
+    ),
+    "if out": (
+        "from astrodome import settings\n"
+        "    settings.home().mkdir(parents=True, exist_ok=True)\n"
+        "    (settings.home() / 'a').write_text(str(os.urandom(9)))\n"
+        "    if out",
+        "reads_only=True, but it changes",
+    ),
+    "Sky, reads": ("None, reads", "declares None, but prints a document"),
+}
+"""Changes of the declared command, and texts in the failures of the contract."""
+
+
 @pytest.fixture(autouse=True)
 def reload_plugins() -> None:
     """Import the package ``obs_sky`` again in each test."""
@@ -65,14 +120,14 @@ def contract(
     """Return a function that runs all tests of a contract, and returns the failures as text."""
     monkeypatch.syspath_prepend(str(observatory.folder))
 
-    def failures(cli: str) -> str:
+    def failures(cli: str, *more: tuple[str, ...]) -> str:
         observatory.add("sky", cli=cli)
 
         class Sky(CommandContract):
             plugin = "obs_sky.plugin"
             app = "observatory"
             command = "sky"
-            arguments = [("look",), ("look", "3"), ("look", "2", "--json")]
+            arguments = [("look",), ("look", "3"), ("look", "2", "--json"), *more]
             invalid = [("look", "many"), ("listen",)]
 
         texts = []
@@ -97,6 +152,61 @@ def test_each_fault_of_a_command_is_reported(contract: Callable[..., str], place
     found = contract(GOOD.replace(place, change, 1))
     os.chdir(folder)
     assert expected in found and bool(found) == bool(expected)
+
+
+def test_a_command_with_a_declared_output_passes(contract: Callable[..., str]) -> None:
+    assert contract(DECLARED, ("look", "--out", "stars.txt"), ("look", "--out=x")) == ""
+
+
+@pytest.mark.parametrize("place", WRONG_OUTPUTS)
+def test_output_and_effects_are_compared_with_the_declaration(
+    contract: Callable[..., str], place: str
+) -> None:
+    change, expected = WRONG_OUTPUTS[place]
+    assert expected in contract(DECLARED.replace(place, change, 1))
+
+
+def test_without_jsonschema_the_comparison_is_skipped(
+    contract: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from astrodome.testing import commands, documents
+
+    for module in (commands, documents):
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    wrong = DECLARED.replace('"stars": count', '"stars": "three"')
+    with pytest.raises(pytest.skip.Exception, match="jsonschema is not installed"):
+        contract(wrong)
+
+
+def test_an_unexpected_exception_is_attributed_to_the_plugin(contract: Callable[..., str]) -> None:
+    found = contract(GOOD.replace("    print(json", "    1 / 0\n    print(json"))
+    assert "Unexpected ZeroDivisionError in obs_sky: division by zero" in found
+    assert "Correct the code of the plugin" in found and "authors of astrodome" not in found
+
+
+def test_changes_of_a_command_are_undone(contract: Callable[..., str]) -> None:
+    import signal
+
+    folder, handler = Path.cwd(), signal.getsignal(signal.SIGUSR1)
+    change = "    os.chdir('/'); signal.signal(signal.SIGUSR1, signal.SIG_IGN)\n    print(json"
+    found = contract(GOOD.replace("    print(json", change))
+    for line in ("sky look: exit", "sky look --json: exit"):
+        assert f"observatory {line} status 0" in found
+    assert Path.cwd() == folder and signal.getsignal(signal.SIGUSR1) == handler
+
+
+def test_a_command_with_the_name_of_another_plugin_is_reported(
+    observatory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sky(PluginContract):
+        plugin = "obs_sky.plugin"
+
+    observatory.add("sky")
+    package = (observatory.folder / "obs_sky" / "plugin.py").read_text()
+    observatory.add("moon", plugin=package.replace("obs_sky", "obs_moon"))
+    monkeypatch.syspath_prepend(str(observatory.folder))
+    with pytest.raises(AssertionError, match="'sky' is registered by obs-moon and by obs-sky"):
+        Sky().test_the_installed_entry_points_load_the_plugin()
 
 
 def test_entry_points_that_do_not_load_the_plugin_are_reported(
@@ -171,7 +281,7 @@ def test_the_runner_uses_the_isolated_home(
     result = astrodome_run("observatory", "sky", "look", "2", "--json", plugin="obs_sky.plugin")
     assert result.succeeded().json == {"stars": 2}
     shown = astrodome_run("observatory", "config", "path", "--json").json
-    assert {"what": "home", "path": str(astrodome_home), "exists": False} in shown
+    assert {"name": "home", "path": str(astrodome_home), "exists": False} in shown
 
 
 @pytest.mark.usefixtures("astrodome_no_network")

@@ -18,9 +18,8 @@ def culprit(registry: Registry, error: BaseException) -> Plugin | None:
     If the traceback contains several plugins, return the innermost one.
     """
     packages = {
-        plugin.entry_point.module.partition(".")[0]: plugin
+        (plugin.entry_point.module if plugin.entry_point else plugin.name).partition(".")[0]: plugin
         for plugin in registry.plugins
-        if plugin.entry_point
     }
     found = None
     trace = error.__traceback__
@@ -34,7 +33,7 @@ def culprit(registry: Registry, error: BaseException) -> Plugin | None:
 def hint(plugin: Plugin | None) -> str:
     """Return a hint that contains the URL for bug reports, or names the authors of the plugin."""
     if plugin and not plugin.entry_point:  # The author runs the conformance tests.
-        return "Correct the code of the plugin"
+        return "Correct the code of the plugin, or report it to its authors"
     dist = plugin.entry_point.dist if plugin and plugin.entry_point else None
     urls = (dist.metadata.get_all("Project-URL") or []) if dist else []
     named = [(label.lower(), url.strip()) for label, _, url in (u.partition(",") for u in urls)]

@@ -34,7 +34,7 @@ DESCRIPTION = "template.toml"
 NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 LONGEST = 24
 """Maximum length of a name, so that the lines in the generated files are not too long."""
-DEV = ("mypy>=1.11", "pytest>=9.0.3", "ruff>=0.6")
+DEV = ("jsonschema>=4.23", "mypy>=1.11", "pytest>=9.0.3", "ruff>=0.6")
 HOOK = '''
 
 @hookimpl

@@ -22,6 +22,7 @@ pytest plugin.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ _MODULES = {
     "problems": "contract",
     "run": "runner",
 }
+
+ENVIRONMENT = dict(os.environ)
+"""Environment variables at the start of pytest, which no plugin has changed yet."""
 
 __all__ = [
     "CommandContract",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .. import lazy, parameters, plugins
+from .. import lazy, outputs, parameters, plugins, settings
 from ..hookspecs import CommandSpec
 from ..specs import dashed
-from . import effects
+from . import documents, effects
 from .contract import START_UP, unwanted_imports
 from .runner import Result, run
 
@@ -25,7 +26,10 @@ class CommandContract:
 
     Each element of ``arguments`` and ``invalid`` is a sequence of arguments that follow the name of
     the command. The attributes may also be properties, or set by a fixture that creates the input.
-    The tests run with empty settings in an empty working directory.
+    The tests run with empty settings in an empty working directory. The JSON output is compared
+    with the schema that the command declares, if jsonschema is installed. A command that is
+    declared with ``reads_only=True`` must not write files in the working directory or the data
+    folder.
     """
 
     plugin: str | tuple[str, ...]
@@ -55,20 +59,24 @@ class CommandContract:
 
     def test_valid_arguments_succeed(self) -> None:
         for args in self.arguments:
-            result = self.run(*args)
-            assert result.code == 0, self._shown(args, result)
+            self._run_valid(args, args)
 
     def test_json_output_is_one_document(self) -> None:
         for args in self.arguments:
-            if not _offers_json(self._command(), args):
+            command = _leaf(self._command(), args)
+            if not any(JSON in parameters.names(param) for param in command.params):
                 continue
-            result = self.run(*args, *([] if JSON in args else [JSON]))
-            assert result.code == 0, self._shown(args, result)
+            result = self._run_valid(args, [*args, *([] if JSON in args else [JSON])])
             try:
-                json.loads(result.out)
+                document = json.loads(result.out, parse_constant=documents.refuse)
             except ValueError as error:
                 text = f"the output of {JSON} is not one JSON document: {error}"
                 raise AssertionError(f"{self._shown(args, result)}\n{text}") from error
+            found = documents.problems(document, outputs.declaration(command.callback))
+            text = f"the output of {JSON} does not match the declaration of the command: "
+            assert not found, f"{self._shown(args, result)}\n{text}{'; '.join(found)}"
+        if find_spec("jsonschema") is None:
+            pytest.skip("jsonschema is not installed, so the declared schemas were not checked")
 
     def test_invalid_arguments_are_usage_errors(self) -> None:
         for args in self.invalid:
@@ -83,9 +91,22 @@ class CommandContract:
         found = unwanted_imports([module], START_UP)
         assert not found, "\n".join(found)
 
+    def _run_valid(self, args: Sequence[object], line: Sequence[object]) -> Result:
+        """Run the command, which must succeed. It must write no files if it only reads data."""
+        watched = (Path.cwd(), settings.home())
+        before = effects.files(*watched)
+        result = self.run(*line)
+        assert result.code == 0, self._shown(args, result)
+        if _only_reads(_leaf(self._command(), args), args):
+            now = effects.files(*watched)
+            changed = [str(path) for path in {**before, **now} if before.get(path) != now.get(path)]
+            text = "the command is declared with reads_only=True, but it changes"
+            assert not changed, f"{self._shown(args, result)}\n{text} {', '.join(changed)}"
+        return result
+
     def _spec(self) -> CommandSpec:
         names = (self.plugin,) if isinstance(self.plugin, str) else self.plugin
-        modules = {name.split(".")[0]: import_module(name) for name in names}
+        modules = {name.split(".")[0]: effects.load(name) for name in names}
         found = plugins.of(self.app, **modules).commands().get(dashed(self.command))
         assert found, f"{', '.join(names)} registers no command '{self.command}'"
         return found[0][1]
@@ -116,10 +137,24 @@ def _subcommand(command: Any, name: str) -> Any:
     return command.resolve_command(context, [name])[1]
 
 
-def _offers_json(command: Any, args: Sequence[object]) -> bool:
-    """Return whether the subcommand that the arguments start with has the option ``--json``."""
+def _leaf(command: Any, args: Sequence[object]) -> Any:
+    """Return the subcommand that the arguments start with, or the command itself."""
     for arg in map(str, args):
         if (child := _subcommand(command, arg)) is None:
             break
         command = child
-    return any(JSON in parameters.names(param) for param in command.params)
+    return command
+
+
+def _only_reads(command: Any, args: Sequence[object]) -> bool:
+    """Return whether a command with the given arguments is declared to change no file."""
+    declared = outputs.declaration(command.callback)
+    if declared is None or not declared.reads_only:
+        return False
+    options = [
+        option
+        for param in command.params
+        if param.name in declared.writes_with
+        for option in parameters.names(param)
+    ]
+    return not any(str(arg).startswith(option) for arg in args for option in options)

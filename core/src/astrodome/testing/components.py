@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any, ClassVar
 
 import pytest
@@ -12,6 +11,7 @@ from .. import models, plugins, protocols, sources
 from ..hookspecs import ModelSpec, SourceSpec
 from ..registry import Plugin
 from ..specs import dashed
+from . import effects
 from .contract import with_kinds
 
 
@@ -25,7 +25,7 @@ class _Component:
     @pytest.fixture(autouse=True)
     def astrodome_component(self, astrodome_home: object) -> Iterator[None]:
         """Load the plugin module, and the kinds that installed plugins declare."""
-        with plugins.using(with_kinds(import_module(self.plugin))):
+        with plugins.using(with_kinds(effects.load(self.plugin))):
             yield
 
     def _registered(self) -> tuple[Plugin, SourceSpec | ModelSpec]:

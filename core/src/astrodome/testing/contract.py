@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,9 @@ import astrodome
 
 from .. import lazy, parameters, plugins, protocols
 from ..hookspecs import CommandSpec, KindSpec
-from ..isolation import Isolated
 from ..registry import Plugin, Registry
 from ..specs import AnySpec, dashed
-from . import registration
+from . import ENVIRONMENT, effects, registration
 
 FREE = {"astrodome", "lazy_loader", "pluggy"}
 """Packages that plugin.py may import besides the standard library and the plugin's package."""
@@ -39,8 +37,7 @@ def problems(plugin: str) -> list[str]:
     """
     try:
         early = unwanted_imports([plugin])
-        with Isolated():  # The new process already reported all changes.
-            module = import_module(plugin)
+        module = effects.load(plugin)
     except ImportError as error:
         return [str(error)]
     found = list(wrong_hooks(module))
@@ -109,10 +106,19 @@ def unwanted_imports(modules: Sequence[str], allowed: set[str] = FREE) -> list[s
 
 
 def _unwanted_imports(modules: Sequence[str], allowed: set[str]) -> list[str]:
-    """Import modules in one new process. The messages contain the name of the first module."""
+    """Import modules in one new process. The messages contain the name of the first module.
+
+    The process starts with the default signal handlers and with a default file mode creation mask,
+    because it inherits ignored signals and the mask from the process of the tests.
+    """
     code = (
-        "import sys, importlib, json, astrodome.app\n"
-        "from astrodome.isolation import Isolated\n"
+        "import os, signal, sys, importlib, json, astrodome.app\n"
+        "from astrodome.isolation import Isolated, signal_handlers\n"
+        "for number in signal_handlers():\n"
+        "    signal.signal(number, signal.SIG_DFL)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGPIPE, signal.SIG_IGN)\n"
+        "os.umask(0o022)\n"
         "before = set(sys.modules)\n"
         f"with Isolated(strict={allowed is FREE}) as isolated:\n"
         f"    for module in {list(modules)!r}:\n"
@@ -125,7 +131,7 @@ def _unwanted_imports(modules: Sequence[str], allowed: set[str]) -> list[str]:
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env=ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         check=False,
     )
     first = modules[0]

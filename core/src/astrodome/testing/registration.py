@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import re
 from importlib.metadata import Distribution, packages_distributions
 
 from .. import distributions, plugins
-from ..isolation import Isolated
+from . import effects
 
 
 def owners(module: str) -> list[Distribution]:
@@ -60,11 +60,17 @@ def problems(module: str, found: list[Distribution]) -> list[str]:
         if loaded.status != "active":
             texts.append(f"The plugin {entry.name} of the app {app} {loaded.state}.")
             continue
-        with Isolated():
-            expected = plugins.of(app, plugin=import_module(module)).plugins[0]
+        expected = plugins.of(app, plugin=effects.load(module)).plugins[0]
         if loaded.specs != expected.specs:
             texts.append(
                 f"The entry point {entry.name} of the app {app} registers other objects than "
                 f"{module}."
             )
+        texts += clashes(app, loaded.distribution)
     return texts
+
+
+def clashes(app: str, distribution: str) -> list[str]:
+    """Return a message for each name that a distribution and another plugin register."""
+    word = re.compile(rf"(?<![\w-]){re.escape(distribution)}(?![\w-])")
+    return [text for text in plugins.load(app).clashes() if word.search(text)]

@@ -6,11 +6,11 @@ import contextlib
 import io
 import json
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from .. import app as host
 from .. import plugins, settings
+from . import effects
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def run(app: str, *args: object, plugin: str | tuple[str, ...] = ()) -> Result:
         Import name of a plugin module, or a tuple of import names.
     """
     names = (plugin,) if isinstance(plugin, str) else plugin
-    modules = {name.split(".")[0]: import_module(name) for name in names}
+    modules = {name.split(".")[0]: effects.load(name) for name in names}
     out, err = io.StringIO(), io.StringIO()
     code: Any = 0
     options = settings.options
