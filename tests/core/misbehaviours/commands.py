@@ -6,6 +6,19 @@ from .case import Misbehaviour, hook
 
 PLUGIN = hook("yield CommandSpec('odd', 'obs_odd.cli:app', help='Look.')")
 UNEXPECTED = "The command fails with a message that names the plugin and its bug tracker."
+DECLARED = """\
+from typing import TypedDict
+from astrodome import outputs
+from astrodome.option_groups import Json
+
+class Sky(TypedDict):
+    stars: int
+
+@outputs.declare(Sky, reads_only=True)
+def app(as_json: Json = False) -> None:
+    'Look.'
+    {code}
+"""
 CHECK = "yield CheckSpec('dome', 'obs_odd.cli:dome', summary='The dome.')"
 
 
@@ -123,6 +136,26 @@ COMMANDS = (
         kit="the output of --json is not one JSON document",
         run=("odd", "--json"),
         out="hello\n{}\n",
+        contract="command",
+    ),
+    Misbehaviour(
+        "prints a JSON document that contradicts its declaration",
+        "Not contained. The host does not change the output of a command.",
+        PLUGIN,
+        cli=DECLARED.format(code="""print('{"stars": "three"}')"""),
+        kit="'three' is not of type 'integer'",
+        run=("odd", "--json"),
+        out='{"stars": "three"}\n',
+        contract="command",
+    ),
+    Misbehaviour(
+        "declares that a command only reads data, but writes a file",
+        "Not contained. The host does not observe the files that a command writes.",
+        PLUGIN,
+        cli=DECLARED.format(code="""open('a.txt', 'a').write('x'); print('{"stars": 3}')"""),
+        kit="declared with reads_only=True, but it changes",
+        run=("odd", "--json"),
+        out='{"stars": 3}\n',
         contract="command",
     ),
     Misbehaviour(

@@ -22,11 +22,14 @@ def load(module: str) -> ModuleType:
 
 
 def files(*folders: Path) -> dict[Path, tuple[int, int]]:
-    """Return the size and the modification time of each file in folders, keyed by path."""
+    """Return the size and the modification time of each file in folders, keyed by path.
+
+    Files with compiled Python code are ignored.
+    """
     found = {}
     for folder in folders:
         for path in folder.rglob("*"):
-            if path.is_file():
+            if path.is_file() and path.suffix != ".pyc":
                 stat = path.stat()
                 found[path] = (stat.st_size, stat.st_mtime_ns)
     return found
