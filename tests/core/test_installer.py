@@ -357,6 +357,30 @@ def test_a_change_that_fails_is_undone_and_reports_it(
     assert content(site) == before
 
 
+def test_several_distributions_are_uninstalled_in_one_step(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(site, "lens", "2.0", lens="")
+    put(site, "tube", "1.0", tube="")
+    monkeypatch.setattr(health, "check", health.Health)
+    changes: list[PluginChange] = []
+
+    def steps(change: PluginChange, _: Path) -> list[environments.Step]:
+        changes.append(change)
+        return [environments.Step(["pip", "uninstall", *sorted(change.names)])]
+
+    def removed(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        for folder in site.glob("*.dist-info"):
+            shutil.rmtree(folder)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(environments, "steps", steps)
+    monkeypatch.setattr(subprocess, "run", removed)
+    installer.uninstall("lens", "Tube", "tube")
+    (change,) = changes
+    assert change.names == {"lens", "tube"} and len(change.wanted) == 2
+
+
 ROW = {"app": "sdo", "name": "goes", "distribution": "astrodome-goes", "state": "is active"}
 FAILED = {"status": "failed", "state": "failed to load: x"}
 

@@ -448,6 +448,25 @@ def register_sources():
 '''
 
 
+def test_a_source_that_returns_another_file_is_named_in_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = STRANGER.replace("stranger_source", "other_file_source")
+    code = code.replace("__{row.wavelength}.jpeg", "_of_{row.wavelength}.jpeg")
+    (tmp_path / "other_file_source.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    both = ("astrodome_sdo_data.plugin", "other_file_source")
+    when = ("--start=2012-03-07T00:00", "--end=2012-03-07T00:00", "--freq=10min")
+    command = ("data", "download", "--source=drawn", "--path", tmp_path / "a", *when)
+    result = run("sdo", *command, "--wavelength=171", "--json", plugin=both)
+    assert result.code == 1
+    (problem,) = result.json["problems"]
+    assert problem["reason"] == (
+        "The source returned the file 2012-03-07T000000_of_171.jpeg, expected "
+        "2012-03-07T000000__171.jpeg."
+    )
+
+
 def test_images_from_a_third_party_source_are_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def test_sample_mode_writes_ranked_images_as_text_and_parquet(
     table = pq.read_table(tmp_path / "predictions.parquet")
     assert table["score"].to_pylist() == scores
     assert [row["score"] for row in shown] == scores[:5]
+    assert [row["map"] for row in shown] == [None] * 5, "no map was written"
     about = json.loads(table.schema.metadata[b"astrodome"])
     assert about["config"]["model"]["z_dim"] == 8 and len(about["weights_digest"]) == 64
 
@@ -94,7 +95,8 @@ def test_the_image_score_can_be_the_mean_of_the_map(
     trained: Path, sood: Callable[..., Result], tmp_path: Path
 ):
     predict(sood, trained, tmp_path, "-m", "pixel").succeeded()
-    predict(sood, trained, tmp_path, "--sample-score", "map").succeeded()
+    shown = predict(sood, trained, tmp_path, "--sample-score", "map", "--json").succeeded().json
+    assert all((tmp_path / row["map"]).is_file() for row in shown)
     means = pq.read_table(tmp_path / "maps.parquet").to_pylist()
     scores = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
     expected = {row["path"]: row["mean"] for row in means}

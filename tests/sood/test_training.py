@@ -74,7 +74,7 @@ def test_a_finished_run_is_not_changed(
     before = {path: path.stat().st_mtime_ns for path in trained.iterdir() if path.suffix}
     args = ("--data-dir", patches, "--log-dir", trained, "--epochs", 3, *small, "--json")
     again = sood("ce_vae", "train", *args).succeeded()
-    assert "is already finished" in again.err
+    assert "is already finished. Increase --epochs to continue training." in again.err
     assert again.json["epochs"] == 3
     assert {path: path.stat().st_mtime_ns for path in before} == before
 

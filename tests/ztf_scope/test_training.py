@@ -265,7 +265,7 @@ def test_classes_shows_the_trained_models(scope: Scope, stars: Path) -> None:
         (("--tag=e", "--all"), 2, "--tag TAG"),
         (("--tag=eww",), 2, "Class 'eww' not found"),
         (("--tag=e", "--path-dataset=none.csv"), 2, "File not found: none.csv"),
-        (("--tag=e", "--algorithm=forest"), 1, "Model not found: 'forest'"),
+        (("--tag=e", "--algorithm=forest"), 2, "Model not found: 'forest'"),
         (("--tag=e", "--threshold=7"), 2, "Invalid argument 'threshold'"),
         (("--tag=e", "--scale-features=standardize"), 2, "'min_max' or 'median_std'"),
         (("--tag=e", "--batch-size=0"), 2, "Invalid argument 'batch_size'"),

@@ -265,12 +265,19 @@ def install(
 
 @plugin_app.command()
 @outputs.declare(None)
-def uninstall(name: Name) -> None:
-    """Uninstall the distribution of a plugin."""
-    plugin = _installed(name)
-    what = f"{plugin.distribution} {plugin.version}"
-    installer.uninstall(plugin.distribution)
-    console.note(f"Uninstalled: {what}.")
+def uninstall(
+    names: list[str] = typer.Argument(
+        ..., help="Plugin names or distribution names.", metavar="NAME..."
+    ),
+) -> None:
+    """Uninstall the distributions of plugins.
+
+    If a distribution cannot be uninstalled, the previous state is restored.
+    """
+    found = [_installed(name) for name in names]
+    what = dict.fromkeys(f"{plugin.distribution} {plugin.version}" for plugin in found)
+    installer.uninstall(*(plugin.distribution for plugin in found))
+    console.note(f"Uninstalled: {', '.join(what)}.")
 
 
 @plugin_app.command()

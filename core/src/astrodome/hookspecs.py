@@ -91,7 +91,7 @@ class ViewSpec:
 
     @property
     def verbs(self) -> tuple[str, ...]:
-        """Name of the method that the role requires."""
+        """The method that the class of the view must have: ``section`` or ``export``."""
         return ("export",) if self.role == "exporter" else ("section",)
 
 

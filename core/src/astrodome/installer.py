@@ -72,11 +72,12 @@ def install(wanted: Iterable[Wanted], *, upgrade: bool = False) -> InstallResult
         return _change(PluginChange("install", tuple(wanted), limits, upgrade), Path(folder))
 
 
-def uninstall(name: str) -> InstallResult:
-    """Uninstall a distribution. If this fails, restore the environment and raise AstrodomeError."""
-    name = distributions.canonical_name(name)
+def uninstall(*names: str) -> InstallResult:
+    """Uninstall distributions. If this fails, restore the environment and raise AstrodomeError."""
+    names = tuple(dict.fromkeys(map(distributions.canonical_name, names)))
+    wanted = tuple(Wanted(name, name) for name in names)
     with TemporaryDirectory(prefix="astrodome-") as folder:
-        return _change(PluginChange("uninstall", (Wanted(name, name),)), Path(folder))
+        return _change(PluginChange("uninstall", wanted), Path(folder))
 
 
 def _change(change: PluginChange, folder: Path) -> InstallResult:

@@ -82,7 +82,7 @@ class PlanDocument(TypedDict):
 
 
 class ErrorContent(TypedDict):
-    """Code, message and hint of an error. The codes are listed in the user guide."""
+    """Code, message and hint of an error. machine-readable.md describes the codes."""
 
     code: str
     message: str

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
 
 from . import distributions
-from .errors import AstrodomeError
+from .errors import AstrodomeError, InvalidInputError
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .scripts import program
 from .specs import AnySpec, dashed
@@ -153,11 +153,11 @@ def find(what: str, group: tuple[str, str], name: str, found: Owned[Spec]) -> tu
 
     ``what`` is the noun for the spec, and ``group`` the noun and the name of the group to which it
     belongs, for example ``("task", "sood")``. In ``name``, ``_`` and ``-`` are equivalent. Raises
-    AstrodomeError if the name is unknown or registered several times.
+    InvalidInputError if the name is unknown, and AstrodomeError if it is registered several times.
     """
     if dashed(name) not in found:
         known = ", ".join(owned[0][1].name for owned in found.values()) or "none"
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"{what.capitalize()} not found: '{name}' for the {group[0]} '{group[1]}'.",
             f"Installed {what}s: {known}.",
         )

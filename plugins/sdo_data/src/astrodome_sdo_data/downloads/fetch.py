@@ -143,11 +143,13 @@ class ImageFetcher:
             for part in PARTS:
                 rows[part] = [getattr(task, part) for task in tasks.values()]
         labels = {task.file_name: position for position, task in tasks.items()}
-        reason = "The source returned no result for this image."
+        reason, unexpected = "", ""
         try:
             for fetched in self.plan.source.fetch(rows, self.journal.staging):
                 if isinstance(fetched, Path):
                     fetched = FetchedImage(labels.get(fetched.name), fetched)
+                if fetched.row not in rows.index and fetched.path:
+                    unexpected = f"The source returned the file {fetched.path.name}, expected "
                 if task := tasks.pop(fetched.row, None):
                     try:
                         yield self._publish(task, fetched)
@@ -160,7 +162,10 @@ class ImageFetcher:
                 raise
             reason = f"{type(error).__name__}: {error}"
         for task in tasks.values():
-            yield self._reject(task, reason)
+            missing = "The source returned no result for this image."
+            if unexpected:
+                missing = f"{unexpected}{task.file_name}."
+            yield self._reject(task, reason or missing)
 
     def _publish(self, task: _Task, fetched: FetchedImage) -> FetchResult:
         """Verify the downloaded parts, move them to the folder, and record the result."""

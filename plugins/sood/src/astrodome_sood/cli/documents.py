@@ -30,11 +30,14 @@ class _ImageRow(TypedDict):
 
 
 class ScoredImageRow(_ImageRow):
-    """An image with its score. The explanation is set for some models only."""
+    """An image with its score. The explanation is set for some models only.
+
+    ``map`` is the file name of the map, or None if ``predict`` has not written it.
+    """
 
     rank: int
     score: float | None
-    map: str
+    map: str | None
     false_alarm_probability: NotRequired[float | None]
     anomalous: NotRequired[bool | None]
     explanation: NotRequired[str | None]

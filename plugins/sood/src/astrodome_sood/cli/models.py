@@ -95,10 +95,8 @@ def _train(model: str) -> Callable[..., None]:
         if result.trained:
             write_model_card(result.run)
         else:
-            console.note(
-                f"The run {result.run.path} is already finished. Increase --epochs to continue "
-                "training."
-            )
+            more = " Increase --epochs to continue training." * ("best_epoch" in result.run.record)
+            console.note(f"The run {result.run.path} is already finished.{more}")
         console.show_one(result.summary(), as_json=as_json)
         outcome = compute.Outcome(done=len(opened), failed=opened.failed)
         console.finish(outcome, "used", "images")

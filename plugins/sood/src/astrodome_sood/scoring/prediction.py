@@ -205,7 +205,10 @@ def _write_scores(
     text = table.assign(pixel_pred_path=paths).to_csv(columns=COLUMNS, index=False)
     files.write_text(folder / "predictions.txt", text)
     files.write_parquet(folder / "predictions.parquet", pa.Table.from_pylist(ranked), about)
-    return ranked
+    return [
+        row | {"map": path.name if path.is_file() else None}
+        for row, path in zip(ranked, maps, strict=True)
+    ]
 
 
 def _write_maps(
