@@ -121,6 +121,7 @@ def find_problems(request: dict[str, Any]) -> list[str]:
 
 def run_contract(request: dict[str, Any]) -> list[str]:
     """Return the failures of the contract class for the command, model or source ``odd``."""
+    os.chdir(request["folder"])  # The command may write files.
     base, attributes = _contract(request["contract"])
     odd: Any = type("TestOdd", (base,), {"plugin": "obs_odd.plugin", **attributes})
     registry = contract.with_kinds(__import__("obs_odd.plugin", fromlist=["plugin"]))
