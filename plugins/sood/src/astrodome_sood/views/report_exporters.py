@@ -38,7 +38,11 @@ class VotableExporter:
 
     def export(self, report: RunReport, path: Path) -> None:
         """Write the predictions to a VOTable file."""
-        astropy_table(report).write(path, format="votable", overwrite=True)
+        table = astropy_table(report)
+        for column in table.columns.values():
+            if column.unit == "Angstrom":  # The standard VOUnit deprecates this unit.
+                column.unit = "0.1nm"
+        table.write(path, format="votable", overwrite=True)
 
 
 def astropy_table(report: RunReport) -> Table:
