@@ -30,17 +30,17 @@ help:
 demo: $(MADE)-demo
 	$(BIN)/python examples/demo.py
 
-test: $(MADE)-test
+test: $(MADE)-test $(MADE)-docs
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-torture: $(MADE)-test
+torture: $(MADE)-test $(MADE)-docs
 	ASTRODOME_TORTURE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --timeout 3600
 
 mutation: $(MADE)-mutation
 	$(BIN)/python tests/mutation.py cover
 	$(BIN)/python tests/mutation.py run --jobs $(JOBS)
 
-coverage: $(MADE)-coverage
+coverage: $(MADE)-coverage $(MADE)-docs
 	rm -rf .coverage
 	$(BIN)/python -m coverage run -m pytest -n $(WORKERS) --dist worksteal; code=$$?; \
 	$(BIN)/python tests/coverage_table.py && exit $$code

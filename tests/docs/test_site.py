@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from astrodome import commands, plugins, suggestions
 
+pytest.importorskip("sphinx", reason="requires the dependency group docs")
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 API = DOCS / "reference" / "api"

@@ -206,7 +206,7 @@ def test_plugins_are_installed_together_in_editable_mode_and_upgraded(
     assert "Installed: corona (astrodome-corona 0.1.0), calm (sdo-calm 1.0)." in installed.stderr
     assert site.versions() == before | {"sdo-calm": "1.0", "astrodome-corona": "0.1.0"}
     cli = project / "src" / "astrodome_corona" / "cli.py"
-    cli.write_text(cli.read_text("utf-8").replace("Compute statistics", "Edited"), "utf-8")
+    cli.write_text(cli.read_text("utf-8").replace("Show the number", "Edited: the number"), "utf-8")
     assert "Edited" in site.sdo("corona", "--help").stdout
     assert site.sdo("plugins", "doctor").stderr == ""
 

@@ -16,6 +16,9 @@ SOURCES = Path(__file__).parents[2] / "examples/fido_source/src"
 PLUGIN = "astrodome_fido_source.plugin"
 START = datetime(2012, 1, 1)
 
+# sunpy's downloader, which the example uses, warns if it runs in a thread.
+pytestmark = pytest.mark.filterwarnings("ignore:This download has been started in a thread")
+
 
 @pytest.fixture(autouse=True)
 def example(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -264,7 +264,7 @@ def test_all_readers_place_an_event_at_the_same_pixels(
         (image,) = out.glob("*.jpeg")
         for picture in (each, image):
             drawn = events("plot", picture, "--no-rotate", "--out", tmp_path / "x", "--json")
-            (event,) = drawn.succeeded().json["pictures"][0]["events"]
+            (event,) = drawn.succeeded().json["plots"][0]["events"]
             numbers = event["wkt_px"].replace("(", " ").replace(")", " ").replace(",", " ").split()
             places.append(np.array(numbers[1:], float).reshape(-1, 2))
         record = {"hpc_bbox": "POLYGON((100 200,300 200,300 400,100 400,100 200))"}
