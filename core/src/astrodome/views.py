@@ -139,7 +139,7 @@ def get(subject: str, name: str) -> Any:
     --------
     >>> get("craters", "depths")  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    astrodome.errors.AstrodomeError: View not found: 'depths' for the subject 'craters'.
+    astrodome.errors.InvalidInputError: View not found: 'depths' for the subject 'craters'.
     """
     found = plugins.current().views(subject)
     plugin, spec = registry.find("view", ("subject", subject), name, found)
