@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from .conftest import _clean, build_project, made_once, uv_settings
 
@@ -163,9 +164,19 @@ def link_tools(folder: Path) -> None:
         (folder / "bin" / tool).symlink_to(TOOLS / tool)
 
 
+def in_use(shared: Path, kind: str) -> FileLock:
+    """Return a lock for an environment that all test processes share."""
+    return FileLock(shared / f"site-{kind}-in-use.lock")
+
+
 @pytest.fixture(params=KINDS)
-def site(request: pytest.FixtureRequest, sites: Callable[[str], Site]) -> Iterator[Site]:
-    yield sites(request.param)
+def site(
+    request: pytest.FixtureRequest, sites: Callable[[str], Site], shared: Path
+) -> Iterator[Site]:
+    """Return an environment that no other test process changes at the same time."""
+    found = sites(request.param)
+    with in_use(shared, request.param):
+        yield found
 
 
 def test_a_plugin_is_installed_and_uninstalled_and_the_others_are_kept(
@@ -235,16 +246,17 @@ def test_a_plugin_that_would_break_something_is_not_installed(site: Site) -> Non
 
 
 def test_a_plugin_disabled_in_one_environment_is_active_in_the_others(
-    sites: Callable[[str], Site],
+    sites: Callable[[str], Site], shared: Path
 ) -> None:
     first, second = sites("venv"), sites("uv-tool")
-    first.sdo("plugins", "disable", "quote")
-    try:
-        assert first.states()["quote"] == "disabled"
-        assert second.states()["quote"] == "active"
-    finally:
-        first.sdo("plugins", "enable", "quote")
-    assert first.states()["quote"] == "active"
+    with in_use(shared, "venv"), in_use(shared, "uv-tool"):
+        first.sdo("plugins", "disable", "quote")
+        try:
+            assert first.states()["quote"] == "disabled"
+            assert second.states()["quote"] == "active"
+        finally:
+            first.sdo("plugins", "enable", "quote")
+        assert first.states()["quote"] == "active"
 
 
 def test_plugins_can_be_removed_when_typer_is_too_old(
