@@ -13,6 +13,7 @@ from astrodome import app as host
 from astrodome import plugins, settings
 from astrodome.registry import Registry
 from astrodome.testing import Result
+from astrodome.testing.documents import closed
 from jsonschema import Draft202012Validator
 
 DEFAULT = re.compile(r"\[(?:[^\[\]]*; )?default: ([^;\]]+)")
@@ -185,16 +186,6 @@ def output_schema(registry: Registry, path: str) -> Any:
         return None
     assert described["effect"] != "unknown" and described["output"] is not True, path
     return closed(described["output"])
-
-
-def closed(schema: Any) -> Any:
-    """Return a schema in which objects have no other keys than the described ones."""
-    if isinstance(schema, list):
-        return [closed(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {key: closed(value) for key, value in schema.items()}
-    return {"additionalProperties": False} | found if "properties" in schema else found
 
 
 def differences(schema: Any, text: str) -> list[str]:

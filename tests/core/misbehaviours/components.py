@@ -89,7 +89,7 @@ COMPONENTS = (
            "fetch writes files before its results are used",
            fetch="return list(self.images(rows, target))"),
     source("returns a table without a required column", NOT_SEEN,
-           "search returns no column wavelength", search="del rows['wavelength']"),
+           "the column wavelength is missing", search="del rows['wavelength']"),
     source("returns images outside the requested time range", NOT_SEEN,
            "rows are outside the requested time range",
            search="rows['t_obs'] -= pd.Timedelta('1h')"),

@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 
 from .filenames import file_name
 from .formats.reading import read_image
+from .image_rows import image_rows
 from .protocols import FetchedImage, SourceInfo, source_info
 from .times import parse_range, parse_time
 
@@ -88,14 +89,10 @@ class ImageSourceContract(SourceContract):
 
     def test_search_returns_the_requested_images_with_their_columns(self) -> None:
         source, request = self.create(), _arguments(self.search)
-        rows = source.search(**request)
-        assert isinstance(rows, pd.DataFrame), f"search returns {type(rows).__name__}"
+        rows = _table(source.search(**request))
         assert len(rows) >= 2, f"search finds {len(rows)} images: expected at least 2"
-        lacking = {"t_obs", "wavelength"} - set(rows.columns)
-        assert not lacking, f"search returns no column {', '.join(sorted(lacking))}"
         assert rows.index.is_unique, "the index labels of the rows are not unique"
-        t_obs = _utc(rows["t_obs"])
-        inside = t_obs.between(request["start"], request["end"])
+        inside = rows["t_obs"].between(request["start"], request["end"])
         assert inside.all(), f"{(~inside).sum()} rows are outside the requested time range"
         wavelengths = set(rows["wavelength"].tolist())
         unexpected = wavelengths - set(request["wavelength"])
@@ -180,21 +177,19 @@ class ImageSourceContract(SourceContract):
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in done.values()}
 
 
-def _utc(t_obs: pd.Series) -> pd.Series:
-    assert isinstance(t_obs.dtype, pd.DatetimeTZDtype) or t_obs.dtype.kind == "M", (
-        f"the column t_obs has the dtype {t_obs.dtype}: expected times"
-    )
-    if getattr(t_obs.dt, "tz", None) is not None:
-        t_obs = t_obs.dt.tz_convert("UTC").dt.tz_localize(None)
-    assert not t_obs.isna().any(), "the column t_obs contains missing times"
-    return t_obs
+def _table(found: Any) -> pd.DataFrame:
+    """Return the result of ``search`` as a table with times in UTC."""
+    try:
+        return image_rows(found)
+    except ValueError as error:
+        raise AssertionError(f"invalid result of search: {error}") from None
 
 
 def _names(rows: pd.DataFrame) -> pd.Series:
     """Return the file name of each row."""
     if "file_name" in rows:
         return rows["file_name"]
-    pairs = zip(_utc(rows["t_obs"]), rows["wavelength"], strict=True)
+    pairs = zip(_table(rows)["t_obs"], rows["wavelength"], strict=True)
     return pd.Series([file_name(time, wavelength) for time, wavelength in pairs], rows.index)
 
 

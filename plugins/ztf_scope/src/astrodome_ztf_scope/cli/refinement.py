@@ -57,8 +57,8 @@ class LightCurveOptions(OptionGroup, panel=LIGHT_CURVES):
     file: LightCurveFiles = None
     catalogue: str = option(
         "",
-        "Catalogue with light curves, if there is no --file: kowalski or local:FOLDER (setting: "
-        "sources.catalogue; default: kowalski).",
+        "Catalogue with light curves, if --file is not specified: kowalski or local:FOLDER "
+        "(setting: sources.catalogue; default: kowalski).",
         panel=SERVICES,
     )
     token: str = option(
