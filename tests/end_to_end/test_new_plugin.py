@@ -28,7 +28,7 @@ VARIANTS = {
 """Options by name of the plugin: each template alone, all together, short and long names."""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with one distribution for each variant."""
     made = tmp_path_factory.mktemp("variants")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 import runpy
 import shutil
 from datetime import UTC, datetime
@@ -33,7 +34,7 @@ def test_every_public_function_is_documented_in_full(name):
     found = getattr(goes, name)
     if not isinstance(found, type):
         for section in ("Parameters", "Returns", "Raises", "Examples"):
-            assert f"{section}\n    {'-' * len(section)}\n" in found.__doc__
+            assert f"{section}\n{'-' * len(section)}\n" in str(inspect.getdoc(found))
 
 
 def test_the_example_script_runs(tmp_path, monkeypatch, capsys):

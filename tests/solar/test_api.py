@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 import runpy
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def test_every_public_function_is_documented_in_full(name):
         if name not in ("colormap", "file_name", "flare_class", "parse_file_name"):
             sections.append("Raises")
         for section in sections:
-            assert f"{section}\n    {'-' * len(section)}\n" in found.__doc__
+            assert f"{section}\n{'-' * len(section)}\n" in str(inspect.getdoc(found))
 
 
 def test_the_example_script_runs(tmp_path, monkeypatch, capsys):

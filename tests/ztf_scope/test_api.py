@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import inspect
 import runpy
 import shutil
 from collections.abc import Callable
@@ -60,9 +61,9 @@ def test_the_examples_in_docstrings_run(name: str, here: Path) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_public_function_is_documented(name: str) -> None:
-    text = getattr(scope, name).__doc__
+    text = inspect.getdoc(getattr(scope, name)) or ""
     for section in ("Parameters", "Returns", "Examples"):
-        assert f"{section}\n    {'-' * len(section)}\n" in text
+        assert f"{section}\n{'-' * len(section)}\n" in text
 
 
 def test_the_example_script_runs(

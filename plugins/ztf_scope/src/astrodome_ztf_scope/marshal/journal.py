@@ -108,7 +108,7 @@ class RequestJournal:
         If ``obj_id`` or ``state`` is given, only matching requests are returned.
         """
         return self._read(
-            "SELECT * FROM calls WHERE ?1 IN ('', obj_id) AND ?2 IN ('', state) "
+            "SELECT * FROM calls WHERE ? IN ('', obj_id) AND ? IN ('', state) "
             "ORDER BY begun, rowid",
             obj_id,
             state,
