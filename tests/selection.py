@@ -86,5 +86,12 @@ def pytest_runtest_makereport(
     return report
 
 
+def need(*names: str) -> None:
+    """Raise ModuleNotFoundError if a module that the data of a test need is missing."""
+    for name in names:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+
 def _is_test(path: Path) -> bool:
     return path.resolve().is_relative_to(TESTS)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from selection import need
 
 TIME = datetime(2014, 1, 1, 0, 0, 11)
 STEM = "2014-01-01T000011__171"
@@ -32,6 +33,7 @@ META = {
 @cache
 def corona(size: int) -> Image.Image:
     """Return the image as gray levels, ``size`` pixels wide."""
+    need("glymur")
     content = (files("glymur.data") / "heliov.jpx").read_bytes()
     start = content.rindex(bytes.fromhex("ff4fff51"))
     with Image.open(io.BytesIO(content[start:])) as image:

@@ -23,6 +23,7 @@ def configure(monkeypatch: pytest.MonkeyPatch, source: str, **values: object) ->
         monkeypatch.setenv(f"ASTRODOME_{source.upper()}_{key.upper()}", str(value))
 
 
+@pytest.mark.requires("drms", "parfive")
 class TestConformance(PluginContract):
     plugin = PLUGIN
 

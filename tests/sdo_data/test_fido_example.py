@@ -17,7 +17,10 @@ PLUGIN = "astrodome_fido_source.plugin"
 START = datetime(2012, 1, 1)
 
 # sunpy's downloader, which the example uses, warns if it runs in a thread.
-pytestmark = pytest.mark.filterwarnings("ignore:This download has been started in a thread")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:This download has been started in a thread"),
+    pytest.mark.requires("parfive", "zeep"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ Data = Callable[..., Result]
 OURS = {"gsu", "helioviewer", "sdoml", "fido", "jsoc"}
 
 
+@pytest.mark.requires("drms", "parfive")
 def test_every_source_is_listed_with_its_capabilities_and_distribution(data: Data) -> None:
     listed = {row["name"]: row for row in data("sources", "--json").succeeded().json}
     assert set(listed) == OURS
@@ -24,6 +25,7 @@ def test_every_source_is_listed_with_its_capabilities_and_distribution(data: Dat
         assert row["since"].startswith("201") and row["problem"] is None
 
 
+@pytest.mark.requires("drms", "parfive")
 def test_the_table_has_one_line_per_source(data: Data) -> None:
     lines = data("sources").succeeded().out.splitlines()
     assert lines[0].split("\t")[:3] == ["name", "summary", "wavelengths"]

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from selection import need
 from sunpy.data.test import get_test_filepath
 
 __all__ = ["aia171", "aia193", "heliov", "hmi"]
@@ -35,4 +36,5 @@ def hmi() -> Path:
 @pytest.fixture(scope="session")
 def heliov() -> Path:
     """JPX with three codestreams: SWAP 174, an overlay, AIA 171 with 4096 x 4096 pixels."""
+    need("glymur")
     return Path(str(files("glymur.data") / "heliov.jpx"))

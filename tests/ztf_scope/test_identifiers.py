@@ -67,6 +67,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.requires("tables")
 @given(values=COLUMN, through=st.permutations(ENDINGS))
 @property_test
 def test_any_identifier_survives_any_order_of_formats(
@@ -201,7 +202,9 @@ def test_an_id_in_csv_with_all_its_digits_is_read_in_any_notation(tmp_path: Path
     assert table_io.read_table(tmp_path / "a.csv")["_id"].tolist() == ["12345678901234567890", "7"]
 
 
-@pytest.mark.parametrize("ending", [".parquet", ".h5"])
+@pytest.mark.parametrize(
+    "ending", [".parquet", pytest.param(".h5", marks=pytest.mark.requires("tables"))]
+)
 def test_a_float_column_from_elsewhere_is_read_or_refused(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a{ending}"
     write = pd.DataFrame.to_parquet if ending == ".parquet" else pd.DataFrame.to_hdf

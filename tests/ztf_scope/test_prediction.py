@@ -18,6 +18,7 @@ import pytest
 import xgboost
 from astrodome.testing import Result, run
 from astrodome_ztf_scope.config.loading import load_config
+from selection import need
 from ztf_scope import checkpoints
 
 Scope = Callable[..., Result]
@@ -29,6 +30,7 @@ KEPT = ("_id", "obj_id", "ra", "dec", "period", "field", "ccd", "quad", "filter"
 @pytest.fixture(scope="module")
 def models(dataset: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A group with both algorithms: ``agn`` sees all features, and imputes some of them."""
+    need("keras")
     root = tmp_path_factory.mktemp("models")
     common = ("--path-dataset", dataset(".parquet", 600), "--path-models", root, "--no-plot")
     tags = [f"--tag={tag}" for tag in TAGS]

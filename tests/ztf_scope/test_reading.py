@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 from astrodome import AstrodomeError
 from astrodome_ztf_scope.tables import csv_format, datasets, safe_pickle, table_io
+from selection import need
 
 ENDINGS = (".csv", ".parquet", ".h5")
 Files = Callable[..., Path]
@@ -31,6 +32,8 @@ pytestmark = [  # of the library that writes these files
 
 @pytest.fixture(params=ENDINGS)
 def file(request: pytest.FixtureRequest, dataset: Files) -> Path:
+    if request.param == ".h5":
+        need("tables")
     return dataset(request.param, 300)
 
 
@@ -205,6 +208,7 @@ def test_a_small_pickle_cannot_allocate_much_memory(name: str) -> None:
     )
 
 
+@pytest.mark.requires("tables")
 def test_the_error_for_such_a_pickle_contains_the_file(small: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with pd.HDFStore(path) as store:
@@ -305,6 +309,7 @@ def test_an_image_of_another_shape_is_an_error_with_its_row(
         datasets.read_dataset(tmp_path / "a.h5")
 
 
+@pytest.mark.requires("tables")
 def test_an_hdf5_file_needs_one_image_per_row(small: pd.DataFrame, tmp_path: Path) -> None:
     for count in (2, 4):
         small[["ad"]].to_hdf(tmp_path / "a.h5", key="df", mode="w")

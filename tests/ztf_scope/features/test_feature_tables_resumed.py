@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import astrodome_ztf_scope as scope_api
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,6 +43,11 @@ def digest(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+@pytest.mark.xfail(
+    np.lib.NumpyVersion(np.__version__) < "2.0.0",
+    reason="in NumPy 1, the last digit of a result depends on the alignment of the array",
+    strict=False,
+)
 def test_a_killed_command_is_resumed_with_the_same_result(
     scope: Scope, torture: Callable[[int, int], int], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
