@@ -50,7 +50,8 @@ WORKERS = os.environ.get("WORKERS", "2")
 @nox.session(python=PYTHONS[0])
 def lint(session: nox.Session) -> None:
     """Run ruff and mypy."""
-    _install(session, *_editable(PARTS), "--group", "test", "--group", "lint")
+    groups = ("--group", "test", "--group", "lint")
+    _install(session, *_editable(PARTS), *groups, "-c", str(CONSTRAINTS))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
