@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -17,6 +18,7 @@ from sunpy.data.test import get_test_filepath
 from docs import solar_services
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "formats" / "solar.md"
+GOES_README = Path(__file__).parents[2] / "plugins" / "goes" / "README.md"
 PLUGINS = tuple(f"astrodome_{name}.plugin" for name in ("goes", "hek_events", "sdo_data", "sood"))
 SMALL = ("--target-size=32", "--z-dim=4", "--fmap-sizes=4,8", "--epochs=1")
 FILES = {
@@ -122,6 +124,26 @@ def test_the_scores_of_an_evaluation_have_one_more_column_for_each_model(folder:
         for f in schema(folder / "evaluation/scores.parquet")
     }
     assert found == {**tables()["scores.parquet"], "ae": "double"}
+
+
+@pytest.mark.parametrize("page", [PAGE, GOES_README], ids=["formats", "goes"])
+def test_the_python_code_reads_a_store_with_csv_files(
+    page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert list(folder.glob("goes/goes_cache/*/*/goes_ts.csv"))
+    parts = re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (code,) = [part for part in parts if "pd.read_parquet" in part]
+    monkeypatch.chdir(folder)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    flux = found["flux"]
+    names = list(tables()["year=…/month=…/xrs.parquet"])
+    assert list(flux) == [*names, "year", "month"]
+    assert len(flux) > 40_000
+    assert flux["xrsb_quality"].isna().any()
+    assert flux["xrsb_quality"].dtype == "float64"
+    if "table" in found:
+        assert found["table"].num_rows == len(flux)
 
 
 @pytest.mark.parametrize("table", ["hek_records", "hek_windows"])
