@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from astrodome import commands, plugins, suggestions
+from astrodome import plugins, settings_checks, suggestions
 from astrodome_sood.config import Config
 from astrodome_ztf_scope.config.schema import ClassConfig
 from pydantic import BaseModel
@@ -39,7 +39,7 @@ def settings_page() -> str:
     for name in suggestions.apps():
         registry = ours(name)
         with plugins.using(registry):
-            models = commands.settings_models()
+            models = settings_checks.settings_models()
         parts += [f"## {name}\n", *settings_table(f"{name} settings", models)]
     parts += ["## Training configurations\n"]
     parts += settings_table("`sdo sood MODEL train --config-file`", {"": Config})

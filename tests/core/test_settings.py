@@ -207,6 +207,74 @@ def test_config_show_masks_secrets_and_shows_origins(observatory: Any) -> None:
     assert rows["fritz.token"]["value"] == rows["fritz.other_token"]["value"] == "********"
 
 
+@pytest.fixture
+def dome(observatory: Any) -> Any:
+    """An app with a plugin that registers the settings section ``fritz``."""
+    plugin = """
+        from astrodome import CommandSpec, hookimpl
+
+        @hookimpl
+        def register_commands():
+            yield CommandSpec("fritz", "obs_f.cli:app", help="F.", settings="obs_f.config:Fritz")
+    """
+    observatory.add("f", plugin, cli="import typer\n\napp = typer.Typer()\n")
+    (observatory.folder / "obs_f" / "config.py").write_text(
+        "from pydantic import BaseModel\n\n"
+        "class Fritz(BaseModel):\n    timeout: float = 5\n    url: str = ''\n"
+    )
+    return observatory
+
+
+def findings(dome: Any, text: str) -> tuple[int, list[tuple[str, str]]]:
+    """Return the exit status of ``plugins doctor`` and its findings about a configuration file."""
+    (dome.folder / "config.yaml").write_text(text)
+    ran = dome.run("plugins", "doctor", "--json")
+    rows = json.loads(ran.stdout)
+    path = f"{dome.folder / 'config.yaml'}: "
+    return ran.returncode, [
+        (row["status"], row["finding"].replace(path, "")) for row in rows if path in row["finding"]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("fritz: {timout: 5}", "settings: 'fritz.timout': unknown key; did you mean 'timeout'?"),
+        ("fritz: 3", "settings: 'fritz' must be a mapping of keys to values"),
+        ("dask: {worker_timout: 5}", "unknown key; did you mean 'worker_timeout'?"),
+        ("fritz: {timeout: soon}", "'fritz.timeout': Input should be a valid number"),
+    ],
+)
+def test_the_doctor_reports_invalid_settings(dome: Any, text: str, finding: str) -> None:
+    status, found = findings(dome, text)
+    assert status == 1
+    assert [kind for kind, _ in found] == ["wrong"]
+    assert finding in found[0][1]
+
+
+def test_the_doctor_reports_each_invalid_value(dome: Any) -> None:
+    status, found = findings(dome, "fritz: {timeout: soon, ulr: x}")
+    assert status == 1 and len(found) == 2
+
+
+def test_the_doctor_notes_unknown_sections(dome: Any) -> None:
+    text = "frits: {timeout: 5}\nkowalski: {port: 443}\nwandb: {key: x}\nfritz: {timeout: 5}\n"
+    status, found = findings(dome, text)
+    assert status == 0  # The sections can belong to another app.
+    assert found == [
+        ("note", "'frits': unknown section; did you mean 'fritz'?"),
+        ("note", "no active plugin uses the sections 'kowalski', 'wandb'"),
+    ]
+
+
+def test_config_show_warns_about_misspelt_sections(dome: Any) -> None:
+    (dome.folder / "config.yaml").write_text("frits: {timeout: 5}\nkowalski: {port: 443}\n")
+    ran = dome.run("config", "show", "fritz")
+    assert ran.returncode == 0
+    assert "'frits': unknown section; did you mean 'fritz'?" in " ".join(ran.stderr.split())
+    assert "kowalski" not in ran.stderr
+
+
 def test_a_given_config_file_must_exist(observatory: Any) -> None:
     ran = observatory.run("--config", "none.yaml", "config", "show")
     assert ran.returncode == 2 and "none.yaml" in ran.stderr

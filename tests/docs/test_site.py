@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from astrodome import commands, plugins, suggestions
+from astrodome import plugins, settings_checks, suggestions
 
 pytest.importorskip("sphinx", reason="requires the dependency group docs")
 
@@ -76,7 +76,7 @@ def test_every_registered_object_and_setting_is_mentioned(app: str) -> None:
             for spec in [one for one in plugin.specs if not getattr(one, "hidden", False)]:
                 assert re.search(rf"(?<![\w]){re.escape(spec.name)}(?![\w])", content), spec
     with plugins.using(registry):
-        for section, model in commands.settings_models().items():
+        for section, model in settings_checks.settings_models().items():
             for key in model.model_fields:
                 assert f"`{section}.{key}" in content, f"{section}.{key}"
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -18,9 +18,8 @@ from . import (
     outputs,
     plugins,
     process,
-    protocols,
     settings,
-    sources,
+    settings_checks,
     specs,
     state,
     suggestions,
@@ -38,9 +37,6 @@ from .host_outputs import (
 )
 from .option_groups import Json, option
 from .registry import Plugin
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 plugin_app = typer.Typer(help="List, check, install and disable plugins.", no_args_is_help=True)
 config_app = typer.Typer(help="Show the settings and their origins.", no_args_is_help=True)
@@ -321,6 +317,9 @@ def show(
         raise InvalidInputError(
             f"Section not found: '{section}'.", "Use 'config show' to list all sections."
         )
+    for text in settings_checks.unknown_sections():
+        if text.endswith("?"):  # The other unknown sections are among the rows.
+            console.warn(text)
     columns = ("key", "value", "origin") if origin else ("key", "value")
     if as_json:
         console.show_json([{name: row[name] for name in columns} for row in rows])
@@ -333,19 +332,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def settings_models() -> dict[str, type[BaseModel]]:
-    """Return the pydantic model for each section of the settings, keyed by section name."""
-    process.keep_home_unchanged(always=True)  # Settings models may import libraries.
-    known = {sources.SECTION: sources.settings_model(), settings.DASK: settings.dask_settings()}
-    for plugin in plugins.current().plugins:
-        for spec in plugin.specs:
-            for name, target in specs.settings_models(spec).items():
-                known[name] = protocols.load_settings(plugin, target)
-    return known
-
-
 def _values() -> Iterator[dict[str, Any]]:
-    known, found = settings_models(), settings.current()
+    known, found = settings_checks.settings_models(), settings.current()
     for name, model in known.items():
         given = found.values(name)
         for key, value in found.section(name, model).model_dump().items():

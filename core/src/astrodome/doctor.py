@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from . import distributions, plugins, protocols, scripts, settings, temporary
+from . import distributions, plugins, protocols, scripts, settings, settings_checks, temporary
 from .errors import AstrodomeError, reason
 from .hookspecs import CheckSpec, Finding
 from .registry import Plugin, Registry
@@ -25,6 +25,7 @@ CHECKS = (
         fix=f"{__name__}:delete_temporary_file",
     ),
     CheckSpec("requirements", f"{__name__}:check_requirements", "All requirements are satisfied."),
+    CheckSpec("settings", f"{__name__}:check_settings", "The values of the settings are valid."),
 )
 """Health checks of the host."""
 
@@ -57,6 +58,7 @@ def examine(
     found = [each for spec in CHECKS if not chosen for each in _run(host, spec)]
     if not chosen:
         found += [Diagnosis(HOST, "note", text) for text in scripts.conflicts(registered.app)]
+        found += [Diagnosis(HOST, "note", text) for text in settings_checks.unknown_sections()]
     for plugin in chosen or registered.plugins:
         found += _examine(plugin, online)
     return found + [Diagnosis("", "wrong", text) for text in registered.clashes()]
@@ -143,3 +145,8 @@ def delete_temporary_file(finding: Finding, dry_run: bool) -> str:
 def check_requirements() -> Iterator[str]:
     """Report missing versions of libraries, and versions that a distribution excludes."""
     yield from distributions.unsatisfied()
+
+
+def check_settings() -> Iterator[str]:
+    """Report unknown keys and invalid values in the settings."""
+    yield from settings_checks.find_invalid_values()

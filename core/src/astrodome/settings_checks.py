@@ -1,0 +1,85 @@
+"""Check the configuration files against the settings sections that the plugins register."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from . import plugins, process, protocols, settings, sources, specs
+from .errors import AstrodomeError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from .registry import Plugin
+
+SIMILARITY = 0.8
+"""Smallest similarity of an unknown section to the section that a message suggests."""
+
+
+def settings_models() -> dict[str, type[BaseModel]]:
+    """Return the pydantic model for each section of the settings, keyed by section name."""
+    process.keep_home_unchanged(always=True)  # Settings models may import libraries.
+    own = {sources.SECTION: sources.settings_model(), settings.DASK: settings.dask_settings()}
+    return own | {
+        name: protocols.load_settings(plugin, target) for name, plugin, target in _registered()
+    }
+
+
+def _registered() -> Iterator[tuple[str, Plugin, str]]:
+    """Yield the sections that plugins register, and the import strings of their models."""
+    for plugin in plugins.current().plugins:
+        for spec in plugin.specs:
+            for name, target in specs.settings_models(spec).items():
+                yield name, plugin, target
+
+
+def find_invalid_values() -> Iterator[str]:
+    """Report unknown keys and invalid values in the configuration files and the environment."""
+    found = settings.current()
+    own = {sources.SECTION: sources.settings_model(), settings.DASK: settings.dask_settings()}
+    for name, model in own.items():
+        yield from _faults(found, name, model)
+    for name, plugin, target in _registered():
+        try:
+            model = protocols.load_settings(plugin, target)
+        except Exception:  # The examination of the plugin reports this problem.
+            continue
+        yield from _faults(found, name, model)
+
+
+def _faults(found: settings.Settings, name: str, model: type[BaseModel]) -> Iterator[str]:
+    try:
+        if found.values(name):
+            found.section(name, model)
+    except AstrodomeError as error:
+        yield from (line.strip().removesuffix(".") for line in error.message.splitlines())
+
+
+def unknown_sections() -> list[str]:
+    """Return messages about sections of the configuration files that no plugin registers.
+
+    These sections are not errors, because they can belong to another app, to a plugin that is not
+    installed, or to a configuration file of sdo-cli or SCoPe.
+    """
+    try:
+        found = settings.current()
+    except AstrodomeError:
+        return []  # find_invalid_values reports this problem.
+    known = {sources.SECTION, settings.DASK, *(name for name, _, _ in _registered())}
+    messages = []
+    for origin, layer in found.layers:
+        others = [name for name in layer if name not in known]
+        close = {name: difflib.get_close_matches(name, known, 1, SIMILARITY) for name in others}
+        messages += [
+            f"{origin}: '{name}': unknown section; did you mean '{similar[0]}'?"
+            for name, similar in close.items()
+            if similar
+        ]
+        if rest := [f"'{name}'" for name in others if not close[name]]:
+            messages.append(
+                f"{origin}: no active plugin uses the section{'s' if len(rest) > 1 else ''} "
+                f"{', '.join(rest)}"
+            )
+    return messages
