@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astrodome import AstrodomeError
+from astrodome_sood import open_images
 from astrodome_sood.datasets.folder import FolderImages, decode, describe, find
 from PIL import Image
 
@@ -101,3 +102,12 @@ def test_large_image_sets_are_stored_in_a_temporary_file(
     monkeypatch.setattr("astrodome_sood.datasets.arrays.MAX_IN_MEMORY", 1000)
     on_disk = FolderImages(patches, 32)
     np.testing.assert_array_equal(on_disk.batch(range(48)), in_memory.batch(range(48)))
+
+
+def test_a_warning_is_given_if_images_are_enlarged(patches: Path):
+    with Image.open(sorted(patches.iterdir())[0]) as image:
+        width = image.width
+    assert open_images(str(patches), target_size=width).warnings == []
+    (text,) = open_images(str(patches), target_size=2 * width).warnings
+    assert f"enlarged to {2 * width} x {2 * width} pixels" in text
+    assert f"has {width} x {width} pixels" in text

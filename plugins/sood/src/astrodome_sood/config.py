@@ -81,7 +81,7 @@ Precision = Annotated[Literal["auto", "32", "bf16", "16"], BeforeValidator(str)]
 
 class ModelSection(ConfigSection):
     target_size: PositiveInt = 256
-    """Width and height of the images, in pixels."""
+    """Width and height of the resized images, in pixels. Smaller images are enlarged."""
     z_dim: PositiveInt = 128
     """Dimension of the latent space."""
     fmap_sizes: Annotated[list[PositiveInt], AsItems] = Field([16, 64, 256, 1024], min_length=1)

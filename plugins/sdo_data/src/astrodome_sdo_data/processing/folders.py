@@ -66,7 +66,7 @@ def image_files(folder: Path, outside: Path | None = None) -> Iterator[Path]:
     not exist.
     """
     if not folder.is_dir():
-        raise errors.not_found(folder, kind="Folder")
+        raise errors.not_found(folder, "Check the path of the images.", kind="Folder")
     ignored = outside.resolve() if outside else None
     for parent, folders, names in os.walk(folder):
         folders[:] = [f for f in folders if f[0] != "." and Path(parent, f).resolve() != ignored]

@@ -58,8 +58,8 @@ def offset(freq: str) -> pd.offsets.BaseOffset:
         step = None
     if step is None or step.n <= 0:
         raise InvalidInputError(
-            f"Invalid interval '{freq}': expected a pandas offset alias.",
-            "For example: 6min, 1h or 1D.",
+            f"Invalid interval '{freq}': expected a number and a unit.",
+            "For example: 6min, 1h or 1D. Other pandas offset aliases are also valid.",
         )
     return step
 

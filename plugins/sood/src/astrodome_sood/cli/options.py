@@ -54,7 +54,11 @@ class ImageOptions(OptionGroup):
         "--data-dir",
         metavar="DIR|URL",
     )
-    target_size: int | None = option(None, "Width and height of the resized images, in pixels.")
+    target_size: int | None = option(
+        None,
+        "Width and height of the resized images, in pixels (default: the size of the run; for a "
+        "new run 256, or 128 for ae). Smaller images are enlarged.",
+    )
     batch_size: int | None = option(None, "Number of images in a batch.")
 
 

@@ -98,6 +98,18 @@ def decode(path: Path, size: int) -> Pixels:
         return np.asarray(gray)
 
 
+def enlargement(path: Path, size: int) -> str:
+    """Return a warning if an image file has less than ``size`` pixels, else an empty string."""
+    with Image.open(path) as image:
+        width, height = image.size
+    if min(width, height) >= size:
+        return ""
+    return (
+        f"Images are enlarged to {size} x {size} pixels: {path.name} has {width} x {height} "
+        "pixels. To keep the resolution, train with a smaller --target-size (model.target_size)."
+    )
+
+
 def keywords(path: Path) -> list[Mapping[str, Any]]:
     """Return the row of an image in the metadata table, or an empty list if it does not exist."""
     if not any((parent / TABLE).is_file() for parent in path.absolute().parents):

@@ -8,7 +8,7 @@ from astrodome import InvalidInputError
 
 from ..config import Config, DataSection
 from ..protocols import ImageDataset
-from .folder import FolderImages
+from .folder import FolderImages, enlargement
 
 TRAIN, TEST = "train", "test"
 SAME_FILTERS = {"freq", "obs_times", "irradiance", "flux_source", "goes_cache_dir", "bad_frames"}
@@ -39,7 +39,10 @@ def open_images(config: Config, part: str = TRAIN) -> ImageDataset:
                 "Set data.channel to the name of one channel.",
             )
         return SdoMlV1Images(folder, part, names[0], size, data.num_data_loader_workers)
-    return FolderImages(folder, size, data.num_data_loader_workers)
+    images = FolderImages(folder, size, data.num_data_loader_workers)
+    if text := enlargement(images.paths[0], size):
+        images.warnings.append(text)
+    return images
 
 
 def channel_names(data: DataSection) -> list[str]:

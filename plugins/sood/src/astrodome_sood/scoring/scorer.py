@@ -63,7 +63,7 @@ def load_model(model: str, config: Config) -> Any:
     if path is not None:
         if not path.exists():
             raise errors.not_found(
-                path, "Check model.load_path.", kind="Run folder or weights file"
+                path, "Check --load-path (model.load_path).", kind="Run folder or weights file"
             )
         if path.is_dir() and ((path / "run.json").exists() or not any(path.glob("*.pth"))):
             Run.open(path, TASK, model)
