@@ -149,6 +149,26 @@ def test_all_steps_run_and_the_classes_are_recovered(trained: Path, finished: Fi
     )
 
 
+def test_the_fourier_convention_is_checked_before_features_are_computed(
+    scope: Callable[..., Result], trained: Path, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(trained / "models", models)
+    for file in models.rglob("preparation.json"):
+        saved = json.loads(file.read_text())
+        column = next(each for each in saved["columns"] if each["feature"] == "wstd")
+        column |= {"feature": "f1_amp", "column": "f1_amp"}
+        file.write_text(json.dumps({**saved, "fourier_convention": "amplitudes"}))
+    words = ("run", "--file", trained / "survey/light_curves.parquet", "--models", models, *FAST)
+    words += ("--out", tmp_path / "out", "--jobs", "1")
+    failed = scope(*words)
+    assert failed.code == 2 and "was trained with the Fourier convention 'amplitudes'" in failed.err
+    assert "Specify --fourier-convention amplitudes for scope run" in " ".join(failed.err.split())
+    assert not (tmp_path / "out").exists()
+    scope(*words, "--fourier-convention", "amplitudes").succeeded()
+    assert (tmp_path / "out/sources.html").is_file()
+
+
 def test_the_sample_can_be_vetted_and_uploaded(
     scope: Callable[..., Result], trained: Path, finished: Finished, tmp_path: Path
 ) -> None:

@@ -167,9 +167,8 @@ def load(model: trained_models.TrainedModel, threads: int = 0) -> LoadedModel:
     """Load the classifier from a run folder or a model file."""
     if not model.path.is_file():
         return load_run(model.path, threads)
-    given = json.loads(configure(model).configured)
-    preparation = Preparation.from_dict(given["preparation"])
-    return _loaded(model.path, model.algorithm, given["config"], preparation, threads)
+    config = json.loads(configure(model).configured)["config"]
+    return _loaded(model.path, model.algorithm, config, preparation(model), threads)
 
 
 def load_run(folder: Path, threads: int = 0) -> LoadedModel:
@@ -180,6 +179,13 @@ def load_run(folder: Path, threads: int = 0) -> LoadedModel:
     run, config = trained_models.read(folder)
     found = _loaded(folder, run.record["model"], config, Preparation.load(folder), threads)
     return replace(found, trained_with_dmdt=run.record.get("dmdt", True))
+
+
+def preparation(model: trained_models.TrainedModel) -> Preparation:
+    """Return the imputation and scaling of a trained model, without loading the classifier."""
+    if not model.path.is_file():
+        return Preparation.load(model.path)
+    return Preparation.from_dict(json.loads(configure(model).configured)["preparation"])
 
 
 def configure(

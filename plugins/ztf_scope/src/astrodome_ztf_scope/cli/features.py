@@ -65,7 +65,11 @@ class SearchOptionGroup(OptionGroup, panel=SEARCH):
         "LS,CE,AOV",
         "Algorithms, separated by commas: LS, CE, AOV, FPW, MHF, BLS or MHAOV.",
     )
-    max_freq: float = option(48.0, "Maximum frequency, in 1/d.")
+    max_freq: float = option(
+        48.0,
+        "Maximum frequency of the search, in 1/d. The column period can contain a half or a third "
+        "of a searched period, down to 1/48 d.",
+    )
     samples_per_peak: float = option(10.0, "Number of frequencies per 1/baseline.")
     top_n_periods: int | None = option(
         None,

@@ -19,7 +19,7 @@ import pyarrow as pa
 from astrodome import InvalidInputError
 
 from ..catalogues import epochs, source_light_curves
-from ..classifiers import consolidation, prediction, samples
+from ..classifiers import consolidation, loaded_models, prediction, samples
 from ..classifiers.consolidation import ConsolidatedPredictions, Statistic
 from ..classifiers.prediction import PredictionResult
 from ..classifiers.samples import Sample, SampleOptions
@@ -30,7 +30,7 @@ from ..features.extraction.inputs import CatalogueInput, FileInput, LightCurveIn
 from ..features.extraction.options import FeatureOptions
 from ..features.extraction.results import FeaturesResult
 from ..features.inspection import InspectedLightCurve, prepare_light_curves
-from ..tables import datasets, identifiers
+from ..tables import datasets, feature_provenance, identifiers
 from ..tables.score_columns import MERGED
 from . import source_page
 from .source_page import SourceCard
@@ -162,17 +162,21 @@ def classify_light_curves(
     ------
     AstrodomeError
         If no light curve can be used, if the models require features that were not computed, or if
-        the folder contains different results.
+        the folder contains different results. If the Fourier convention of the models differs from
+        the options, the error is raised before any feature is computed.
 
     Examples
     --------
     >>> import astrodome_ztf_scope as scope
     >>> models = scope.find_models(["models/experiment"])
-    >>> found = scope.classify_light_curves("light_curves.parquet", models, "results")
+    >>> features = scope.FeatureOptions(fourier_convention="amplitudes")  # as in the training set
+    >>> options = scope.PipelineOptions(features=features)
+    >>> found = scope.classify_light_curves("light_curves.parquet", models, "results", options)
     >>> found.paths["page"].name
     'sources.html'
     """
     options, folder = options or PipelineOptions(), Path(out).expanduser()
+    _check_convention(models, options.features.fourier_convention)
     source = extraction.as_input(light_curves)
     with track("Computing features", "light curves") as bar:
         features = extraction.write_features(
@@ -216,6 +220,21 @@ def classify_light_curves(
     described = {"Light curves": source.describe(), "Models": _describe(models)}
     _write_page(paths["page"], described, features, sources, sample, curves)
     return PipelineResult(features, scores, sources, sample, paths)
+
+
+def _check_convention(models: Sequence[TrainedModel], convention: str) -> None:
+    """Raise InvalidInputError if a model requires a different Fourier convention."""
+    for model in models:
+        preparation = loaded_models.preparation(model)
+        expected = preparation.fourier_convention
+        affected = not feature_provenance.AFFECTED.isdisjoint(preparation.features)
+        if affected and convention != expected:
+            raise InvalidInputError(
+                f"The model {model.path} was trained with the Fourier convention '{expected}', but "
+                f"the features are computed with '{convention}'.",
+                f"Specify --fourier-convention {expected} for scope run, or "
+                f"FeatureOptions(fourier_convention='{expected}') in Python.",
+            )
 
 
 def _page_options(options: SampleOptions, models: Sequence[TrainedModel]) -> SampleOptions:
