@@ -505,3 +505,11 @@ def test_no_warning_of_a_library_is_shown(tmp_path: Path, recwarn: pytest.Warnin
     image.north_up().metadata_row()
     image.to_map()
     assert [str(each.message) for each in recwarn.list] == []
+
+
+def test_a_jpeg_file_cannot_be_converted_to_a_map(tmp_path: Path):
+    path = tmp_path / "2012-03-07T000000__171.jpeg"
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
+    with pytest.raises(AstrodomeError, match="has no FITS header") as caught:
+        read_image(path).to_map()
+    assert "geometry" in caught.value.hint

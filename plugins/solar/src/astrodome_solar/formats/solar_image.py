@@ -185,7 +185,17 @@ class SolarImage:
         )
 
     def to_map(self) -> GenericMap:
-        """Convert the image to a sunpy map. Raises AstrodomeError if the header is not valid."""
+        """Convert the image to a sunpy map.
+
+        Raises AstrodomeError if the image has no header (JPEG and PNG files), or if the header is
+        not valid.
+        """
+        if not self.header:
+            raise AstrodomeError(
+                f"{self.name} has no FITS header, and cannot be converted to a sunpy map.",
+                "Use a FITS file or a JPEG 2000 file with a header. For pixel coordinates in JPEG "
+                "and PNG files, use the attribute 'geometry'.",
+            )
         return self._map(self.data)
 
     def _map(self, data: NDArray[Any]) -> GenericMap:
