@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from astrodome import AstrodomeError, http, settings
+from astrodome import AstrodomeError, InvalidInputError, http, settings
 
 from ..config import services
 
 DOMAIN = "caltech.edu"
 RETRIES, BACKOFF = 3, 0.5
 TOKEN_HINT = (
-    "Set ASTRODOME_KOWALSKI_TOKEN or kowalski.token, or write secrets.json: "
-    '{"kowalski": {"token": "…"}}. The catalogue local:FOLDER requires no token.'
+    "Specify a token (--token), set ASTRODOME_KOWALSKI_TOKEN or kowalski.token, or write "
+    'secrets.json: {"kowalski": {"token": "…"}}. Local files require no token: '
+    "--catalogue local:FOLDER."
 )
 CATALOGUES = {"query_type": "info", "query": {"command": "catalog_names"}}
 
@@ -40,7 +41,7 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
             )
         found = {instance: found[instance]}
     if not found:
-        raise AstrodomeError("No token found for Kowalski.", TOKEN_HINT)
+        raise InvalidInputError("No token found for Kowalski.", TOKEN_HINT)
     Client = _client_class()
     try:
         client = Client(

@@ -36,8 +36,8 @@ READ_ATTEMPTS = 3
 MAX_RETRY_AFTER = 300.0
 """Maximum value of the response header ``Retry-After``, in seconds."""
 TOKEN_HINT = (
-    "Specify a token, set ASTRODOME_FRITZ_TOKEN or fritz.token, or write a file secrets.json: "
-    '{"fritz": {"token": "…"}}.'
+    "Specify a token (--token), set ASTRODOME_FRITZ_TOKEN or fritz.token, or write secrets.json: "
+    '{"fritz": {"token": "…"}}. A local marshal requires no token: --marshal local:FILE.db.'
 )
 
 
