@@ -238,7 +238,7 @@ def test_pipx_uninjects_only_injected_distributions(prefix: Path) -> None:
 @pytest.mark.requires("astrodome_goes")
 def test_the_requirements_of_host_and_plugins_are_constraints() -> None:
     lines = distributions.constraints()
-    assert "typer>=0.26" in lines and f"astrodome=={astrodome.__version__}" in lines
+    assert "typer>=0.28" in lines and f"astrodome=={astrodome.__version__}" in lines
     assert "astropy>=6" in lines  # astrodome-goes
     assert not any(line.startswith("hypothesis") for line in lines)
 

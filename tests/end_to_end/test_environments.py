@@ -268,14 +268,14 @@ def test_plugins_can_be_removed_when_typer_is_too_old(
     damaged.by_hand("astrodome", "sdo-quote")
     damaged.by_hand("sdo-conflict", "typer<0.5")
     refused = damaged.sdo("--help", code=1).stderr
-    assert "typer>=0.26 is required" in refused and "Traceback" not in refused
+    assert "typer>=0.28 is required" in refused and "Traceback" not in refused
     assert damaged.states() == {"conflict": "not loaded", "quote": "not loaded"}
-    assert "typer>=0.26" in damaged.sdo("plugins", "doctor", code=1).stdout
+    assert "typer>=0.28" in damaged.sdo("plugins", "doctor", code=1).stdout
     damaged.sdo("plugins", "disable", "sdo-quote")
     assert damaged.states()["quote"] == "disabled"
     left = damaged.sdo("plugins", "uninstall", "conflict").stderr
     assert "Uninstalled: sdo-conflict 1.0." in left and "pip install" in left
     assert damaged.states() == {"quote": "disabled"}
-    damaged.by_hand("typer>=0.26")
+    damaged.by_hand("typer>=0.28")
     damaged.sdo("plugins", "enable", "quote")
     assert damaged.sdo("quote").stdout == "looked\n"
