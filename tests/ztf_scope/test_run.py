@@ -390,7 +390,7 @@ def test_the_demo_simulates_trains_and_classifies(
     assert np.mean(list(scores.values())) > 0.3
     plain = ("run", *line[1:], "--out", tmp_path / "plain", *fast[2:])
     failed = scope(*plain)
-    assert failed.code == 2 and "trained with amplitudes" in failed.err
+    assert failed.code == 2 and "--fourier-convention amplitudes" in failed.err
 
 
 def test_an_unknown_kind_of_input_is_an_error() -> None:
