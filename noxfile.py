@@ -98,7 +98,7 @@ def newest(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0], default=False)
 def oldest(session: nox.Session) -> None:
     """Run the tests with the oldest versions of the direct dependencies (oldest.txt)."""
-    # Old versions of libraries warn about the newest versions of their own requirements. The pages
+    # Old versions of libraries warn about the newest versions of their requirements. The pages
     # show the output with the versions in constraints.txt.
     _install_tests(session, "-c", str(OLDEST), pages=False, pytest=["-W", "default"])
 

@@ -317,9 +317,8 @@ def show(
         raise InvalidInputError(
             f"Section not found: '{section}'.", "Use 'config show' to list all sections."
         )
-    for text in settings_checks.unknown_sections():
-        if text.endswith("?"):  # The other unknown sections are among the rows.
-            console.warn(text)
+    for text in settings_checks.unknown_sections(only_misspelt=True):  # The others are rows.
+        console.warn(text)
     columns = ("key", "value", "origin") if origin else ("key", "value")
     if as_json:
         console.show_json([{name: row[name] for name in columns} for row in rows])

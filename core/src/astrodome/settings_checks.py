@@ -21,10 +21,13 @@ SIMILARITY = 0.8
 def settings_models() -> dict[str, type[BaseModel]]:
     """Return the pydantic model for each section of the settings, keyed by section name."""
     process.keep_home_unchanged(always=True)  # Settings models may import libraries.
-    own = {sources.SECTION: sources.settings_model(), settings.DASK: settings.dask_settings()}
-    return own | {
+    return _host_models() | {
         name: protocols.load_settings(plugin, target) for name, plugin, target in _registered()
     }
+
+
+def _host_models() -> dict[str, type[BaseModel]]:
+    return {sources.SECTION: sources.settings_model(), settings.DASK: settings.dask_settings()}
 
 
 def _registered() -> Iterator[tuple[str, Plugin, str]]:
@@ -38,8 +41,7 @@ def _registered() -> Iterator[tuple[str, Plugin, str]]:
 def find_invalid_values() -> Iterator[str]:
     """Report unknown keys and invalid values in the configuration files and the environment."""
     found = settings.current()
-    own = {sources.SECTION: sources.settings_model(), settings.DASK: settings.dask_settings()}
-    for name, model in own.items():
+    for name, model in _host_models().items():
         yield from _faults(found, name, model)
     for name, plugin, target in _registered():
         try:
@@ -57,10 +59,11 @@ def _faults(found: settings.Settings, name: str, model: type[BaseModel]) -> Iter
         yield from (line.strip().removesuffix(".") for line in error.message.splitlines())
 
 
-def unknown_sections() -> list[str]:
+def unknown_sections(*, only_misspelt: bool = False) -> list[str]:
     """Return messages about sections of the configuration files that no plugin registers.
 
-    These sections are not errors, because they can belong to another app, to a plugin that is not
+    If ``only_misspelt`` is True, sections without a similar registered name are not reported. These
+    sections are not errors, because they can belong to another app, to a plugin that is not
     installed, or to a configuration file of sdo-cli or SCoPe.
     """
     try:
@@ -77,7 +80,8 @@ def unknown_sections() -> list[str]:
             for name, similar in close.items()
             if similar
         ]
-        if rest := [f"'{name}'" for name in others if not close[name]]:
+        rest = [f"'{name}'" for name in others if not close[name]]
+        if rest and not only_misspelt:
             messages.append(
                 f"{origin}: no active plugin uses the section{'s' if len(rest) > 1 else ''} "
                 f"{', '.join(rest)}"
