@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from astrodome import AstrodomeError, compute, console
+from astrodome.errors import reason
 
 
 def test_json_is_one_valid_document(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,6 +47,25 @@ def test_failed_items_are_listed_and_the_exit_status_is_1(
         console.finish(outcome, "resized", "images")
     assert left.value.code == 1
     assert capsys.readouterr().err == "  failed  a.jpeg: truncated\n2 images resized, 1 failed.\n"
+
+
+def test_the_hint_of_several_failed_items_is_printed_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    closed, cut = (
+        reason(AstrodomeError(text, "Download the file again."))
+        for text in ("The image is empty", "The image is truncated.")
+    )
+    outcome = compute.Outcome(done=1, failed=[("a", closed), ("b", cut), ("c", "unknown")])
+    with pytest.raises(SystemExit):
+        console.finish(outcome, "written", "patches")
+    assert capsys.readouterr().err.splitlines() == [
+        "  failed  a: The image is empty.",
+        "  failed  b: The image is truncated.",
+        "  failed  c: unknown",
+        "Hint: Download the file again.",
+        "1 patch written, 3 failed.",
+    ]
 
 
 def test_the_exit_status_without_failures_is_0(capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,6 +39,8 @@ def test_the_command_of_an_installed_plugin_can_be_run(observatory: Any) -> None
     [
         ("import no_such_library", "failed", "No module named 'no_such_library'"),
         ("raise SystemExit('sorry')", "failed", "sorry"),
+        ("n = 3\nraise ValueError(n)", "failed", "ValueError: 3 (line 2 of "),
+        ("def width():\n    return 1 / 0\nwidth()", "failed", "division by zero (line 2 of "),
         ("def f(:", "failed", "SyntaxError"),
         ("REQUIRES_API = (99, 0)", "incompatible", "requires version 99.0"),
         ("REQUIRES_API = (2, 99)", "incompatible", "update astrodome"),

@@ -63,7 +63,7 @@ def parsed(line: str) -> dict[str, Any]:
             if param.required:
                 assert value, param.name
             if param.name in values and not is_path(param):
-                param.type_cast_value(ctx, value)
+                param.process_value(ctx, value)
     return dict(values)
 
 

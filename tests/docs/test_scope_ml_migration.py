@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from astrodome.testing import run
 from astrodome_ztf_scope.config.scope_ml_commands import ALIASES, REPLACED
+from astrodome_ztf_scope.config.scope_ml_commands import OPTIONS as RENAMED
 from docs.transcripts import replay
 
 PAGE = Path(__file__).parents[2] / "docs" / "migration" / "scope-ml.md"
@@ -77,8 +78,9 @@ def test_every_command_and_option_is_on_the_page() -> None:
 @pytest.mark.parametrize("line", LINES)
 def test_every_command_on_the_page_is_valid(line: str) -> None:
     name = line.split()[1]
-    if name in REPLACED:
-        assert "scope-ml command" in run(*shlex.split(line), plugin=PLUGIN).err
+    renamed = RENAMED.get(ALIASES.get(name, name), {})
+    if name in REPLACED or not renamed.keys().isdisjoint(line.split()):
+        assert "scope-ml" in run(*shlex.split(line), plugin=PLUGIN).err
         return
     words = [word for word in shlex.split(line) if word != "--help"]
     shown = run(*words, "--help", plugin=PLUGIN)
@@ -94,6 +96,15 @@ def test_options_without_a_row_exist_under_the_same_name(name: str) -> None:
     differ = set(re.findall(r"--[A-Za-z][\w-]*", rows))
     absent = set(OPTIONS.get(name, ())) - differ - options_here(name)
     assert not absent, f"scope {name} has no option {sorted(absent)}"
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_every_option_is_accepted_or_its_replacement_is_known(name: str) -> None:
+    renamed = set(RENAMED.get(ALIASES[name], ()))
+    for option in set(OPTIONS.get(name, ())) - renamed:
+        result = run("scope", name, option, "--help", plugin=PLUGIN)
+        assert "No such option" not in result.err, option
+    assert renamed <= set(OPTIONS.get(name, ())), "only options of scope-ml"
 
 
 def test_the_commands_on_the_page_run(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_file_that_crashes_the_process_that_reads_it_is_named(tmp_path, goes, 
     if crashing is None:
         pytest.skip("no tried file crashes this version of the HDF5 library")
     result = goes("import", crashing, get_test_filepath(NETCDF[2]), "--store", tmp_path / "store")
-    assert result.code == 1 and "1 files imported, 1 failed" in result.err
+    assert result.code == 1 and "1 file imported, 1 failed" in result.err
     assert f"{crashing} is damaged" in result.err
     assert "free()" not in result.err and "corruption" not in result.err
 
@@ -159,7 +159,7 @@ def test_a_file_that_needs_too_much_memory_is_named_and_the_others_are_stored(
     path = tmp_path / name
     make(path)
     result = goes("import", path, get_test_filepath(NETCDF[2]), "--store", tmp_path / "store")
-    assert result.code == 1 and "1 files imported, 1 failed" in result.err
+    assert result.code == 1 and "1 file imported, 1 failed" in result.err
     assert f"{path} needs at least" in result.err and "the limit is 100 MiB" in result.err
 
 

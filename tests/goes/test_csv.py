@@ -89,7 +89,7 @@ def test_a_file_with_an_invalid_value_is_named_and_skipped(
     path.write_text(SDO_CLI.replace(old, new, 1))
     result = goes("import", path, xrs("goes_13_leap_second.nc"), "--store", tmp_path / "store")
     assert result.code == 1 and words.format(path) in result.err
-    assert "1 files imported, 1 failed" in result.err
+    assert "1 file imported, 1 failed" in result.err
 
 
 @pytest.mark.parametrize("fill", ["-9999", "-1.0", "1", "1e30", "1e300"])

@@ -130,7 +130,7 @@ def test_an_invalid_file_is_named_and_the_others_are_imported(
     result = goes("import", bad, fine, "--store", tmp_path / "store")
     assert result.code == 1
     assert message in result.err and name in result.err and "Traceback" not in result.err
-    assert "1 files imported, 1 failed" in result.err
+    assert "1 file imported, 1 failed" in result.err
     goes("get", "--timestamp", "2020-10-16", "--store", tmp_path / "store").succeeded()
 
 

@@ -14,6 +14,7 @@ from astrodome.testing import run
 from astrodome_goes import plot, timeseries
 from astrodome_goes.views.plot import COLORS
 from PIL import Image
+from selection import need
 from sunpy.timeseries import TimeSeries
 from sunpy.timeseries.sources import XRSTimeSeries
 
@@ -118,6 +119,7 @@ def test_catalogued_flares_are_drawn_and_one_without_times_is_reported(day_store
 
 
 def test_events_come_from_the_installed_event_catalogue(day_store, tmp_path):
+    need("astrodome_hek_events")
     args = ("goes", "plot", "--events", "--store", day_store, "-o", tmp_path / "day.png")
     alone = run("sdo", *args, plugin="astrodome_goes.plugin")
     assert alone.code == 1 and "pip install astrodome-hek-events" in alone.err

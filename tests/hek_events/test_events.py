@@ -110,7 +110,7 @@ def test_invalid_records_are_reported_and_the_others_stored(events, answer, make
     ]
     result = events("import", answer(make_event(), *bad), "--db-connection-string", database)
     assert result.code == 1
-    assert "1 events stored, 9 failed." in result.err
+    assert "1 event stored, 9 failed." in result.err
     reasons = {
         "record 2": "missing kb_archivid",
         "ivo://a": "missing event_type",

@@ -186,7 +186,7 @@ def test_invalid_files_are_reported_with_a_reason_and_the_valid_one_is_imported(
     out = tmp_path / "out"
     result = data("import", *reasons, aia171, "--path", out)
     assert result.code == 1
-    assert "1 images imported, 8 failed" in result.err
+    assert "1 image imported, 8 failed" in result.err
     assert "Traceback" not in result.err
     for path, reason in reasons.items():
         line = next(line for line in result.err.splitlines() if f"  {path}: " in line)

@@ -163,6 +163,7 @@ def test_a_hundred_thousand_ids_need_little_memory(
         (("--quad", "2-1"), 2, "numbers from 1 to 4"),
         (("ids.xlsx",), 2, "Unsupported format '.xlsx'"),
         (("--catalog", "ZTF_sources_none"), 1, "not found in any Kowalski instance"),
+        (("--catalog", "local:survey"), 2, "use --catalogue local:survey"),
         (("ids.csv", "--whole-field"), 2, "Cannot write the ids for 64 quadrants"),
     ],
 )

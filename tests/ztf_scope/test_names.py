@@ -13,7 +13,7 @@ import pytest
 from astrodome.testing import Result
 from astrodome_ztf_scope.config import taxonomy_maps
 from astrodome_ztf_scope.config.loading import load_config
-from astrodome_ztf_scope.config.scope_ml_commands import ALIASES, REPLACED
+from astrodome_ztf_scope.config.scope_ml_commands import ALIASES, OPTIONS, REPLACED
 from services.fake_server import FakeServer
 from services.fritz import Fritz
 from ztf_scope.survey import TOKEN, Survey
@@ -55,6 +55,24 @@ def test_the_console_scripts_of_scope_ml_are_known() -> None:
 def test_an_alias_has_the_options_of_its_command(scope: Scope, name: str) -> None:
     one, other = (scope(word, "--help").succeeded().out for word in (name, ALIASES[name]))
     assert one.replace(name, ALIASES[name]) == other
+
+
+@pytest.mark.parametrize(
+    ("command", "option"), [(name, option) for name, known in OPTIONS.items() for option in known]
+)
+def test_a_renamed_option_of_scope_ml_shows_its_replacement(
+    scope: Scope, command: str, option: str
+) -> None:
+    hint = OPTIONS[command][option]
+    shown = scope(command, "--help").succeeded().out
+    assert option not in re.findall(r"--[\w-]+", shown), "the option exists"
+    assert not set(re.findall(r"--[\w-]+", hint)) - set(re.findall(r"--[\w-]+", shown))
+    alias = next(name for name, same in ALIASES.items() if same == command)
+    typed = f"-{option[2:]}".replace("-", "_").replace("_", "-", 1)
+    for line in ((command, option), (alias, f"{option}=1"), (alias, typed)):
+        result = scope(*line)
+        assert result.code == 2, line
+        assert result.err == f"Error: {option} is an option of scope-ml.\nHint: {hint}\n"
 
 
 def test_an_alias_does_what_its_command_does(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from . import cells
-from .errors import AstrodomeError
+from .errors import AstrodomeError, without_hint
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -263,9 +263,8 @@ def finish(
 
     ``more`` is additional text that is printed after the counts.
     """
-    for name, why in outcome.failed:
-        note(f"  failed  {name}: {why}")
-    parts = [f"{outcome.done} {noun} {verb}"]
+    _show_failed(outcome.failed)
+    parts = [f"{_counted(outcome.done, noun)} {verb}"]
     parts += [f"{outcome.skipped} skipped"] if outcome.skipped else []
     parts += [f"{len(outcome.failed)} failed"] if outcome.failed else []
     if as_json:
@@ -276,20 +275,37 @@ def finish(
         raise SystemExit(1)
 
 
+def _counted(number: int, noun: str) -> str:
+    """Return a number and a regular plural noun, or the singular if the number is 1."""
+    if number == 1:
+        noun = noun.removesuffix("es" if noun.endswith("ches") else "s")
+    return f"{number} {noun}"
+
+
+def _show_failed(failed: Iterable[tuple[str, str]]) -> None:
+    """Print the failed items, and then each of their hints once."""
+    hints = []
+    for name, why in failed:
+        message, hint = without_hint(why)
+        note(f"  failed  {name}: {message}")
+        hints.append(hint)
+    for hint in dict.fromkeys(filter(None, hints)):
+        note(f"Hint: {hint}")
+
+
 def show_plan(plan: Plan, verb: str, noun: str, *, as_json: bool = False) -> None:
     """Print the result of a dry run, and exit with status 1 if any item cannot be processed.
 
     The names of the planned items are printed to standard output, one per line, followed by the
     files that would be deleted.
     """
-    for name, why in plan.failed:
-        note(f"  failed  {name}: {why}")
+    _show_failed(plan.failed)
     if as_json:
         show_json(plan.as_dict())
     else:
         for line in [*plan.planned, *(f"delete {name}" for name in plan.deleted)]:
             print(line)
-        parts = [f"{len(plan.planned)} {noun} would be {verb}"]
+        parts = [f"{_counted(len(plan.planned), noun)} would be {verb}"]
         parts += [f"{len(plan.deleted)} would be deleted"] if plan.deleted else []
         parts += [f"{plan.skipped} skipped"] if plan.skipped else []
         parts += [f"{len(plan.failed)} failed"] if plan.failed else []

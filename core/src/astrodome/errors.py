@@ -9,6 +9,7 @@ from os import PathLike
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
+_HINT = "Hint: "
 
 
 CODES = {
@@ -50,7 +51,7 @@ class AstrodomeError(Exception):
         self.exit_code = exit_code
         self.code = code or self.default_code or ("invalid_input" if exit_code == 2 else "failed")
         if hint:
-            self.add_note(f"Hint: {hint}")  # shown in a traceback
+            self.add_note(f"{_HINT}{hint}")  # shown in a traceback
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (self.message, self.hint, self.exit_code, self.code)
@@ -85,6 +86,18 @@ def similar(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     spelled = {one.lower(): one for one in known}
     close = difflib.get_close_matches(name.lower(), spelled, 1, cutoff)
     return f"Did you mean '{spelled[close[0]]}'? " if close else ""
+
+
+def without_hint(reason: str) -> tuple[str, str]:
+    """Split the text that :func:`reason` returns into the message and the hint.
+
+    Examples
+    --------
+    >>> without_hint("The image is truncated. Hint: Download it again.")
+    ('The image is truncated.', 'Download it again.')
+    """
+    message, _, hint = reason.partition(f" {_HINT}")
+    return message, hint
 
 
 def not_found(
@@ -138,9 +151,14 @@ def reason(error: BaseException) -> str:
     --------
     >>> reason(KeyError("exposure"))
     "KeyError: 'exposure'"
+    >>> reason(AstrodomeError("The image is truncated", "Download it again."))
+    'The image is truncated. Hint: Download it again.'
     """
     if isinstance(error, AstrodomeError):
-        return f"{error.message} {error.hint}".strip() or type(error).__name__
+        message = error.message or type(error).__name__
+        if error.hint and message[-1] not in ".!?":
+            message += "."
+        return f"{message} {_HINT}{error.hint}" if error.hint else message
     if isinstance(error, OSError) and error.errno:
         return reason(from_os_error(error))
     text = " ".join(str(error).split())

@@ -19,7 +19,7 @@ from typing import Any
 import pluggy
 
 from . import API_VERSION, distributions, hookspecs, reports, specs, state
-from .errors import AstrodomeError, reason, similar, stops_everything
+from .errors import AstrodomeError, similar, stops_everything
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .isolation import Isolated
 from .registry import Plugin, Registry
@@ -83,9 +83,11 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
 
 def _module_failed(target: str, plugin: Plugin | None, error: BaseException) -> AstrodomeError:
     """Return the error for a module that raised an exception when it was imported."""
-    owner = f"{plugin.owner} {plugin.version}".rstrip() if plugin else target.partition(".")[0]
+    package = target.partition(".")[0]
+    owner = f"{plugin.owner} {plugin.version}".rstrip() if plugin else package
+    why = reports.describe(error, package)
     return AstrodomeError(
-        f"Cannot load {target}, which {owner} registers: {reason(error)}.",
+        f"Cannot load {target}, which {owner} registers: {why}.",
         f"{reports.hint(plugin)}.",
         code="internal",
     )
@@ -169,7 +171,8 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # A plugin may raise any exception.
-        plugin.status, plugin.error = "failed", reason(error)
+        plugin.status = "failed"
+        plugin.error = reports.describe(error, reports.package(plugin))
         if reports.uses_missing_name(error):
             plugin.status = "incompatible"
             plugin.error = reports.incompatible(

@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -96,16 +96,18 @@ def route_messages(verbose: bool = False, debug: bool = False) -> None:
             stream=sys.stderr,
         )
     if not sys.warnoptions:  # python -W and PYTHONWARNINGS take precedence.
-        warnings.showwarning = _show if verbose else _hide
+        warnings.showwarning = _show if verbose else partial(_hide, set())
 
 
-def _hide(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
-    """Discard a warning unless it is about the input."""
+def _hide(printed: set[str], message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Discard a warning, or print it if it is about the input and was not ``printed`` before."""
     from . import console
     from .errors import InputWarning
 
-    if issubclass(category, InputWarning):
-        console.warn(" ".join(str(message).split()))
+    text = " ".join(str(message).split())
+    if issubclass(category, InputWarning) and text not in printed:
+        printed.add(text)
+        console.warn(text)
 
 
 def _show(

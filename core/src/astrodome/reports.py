@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from . import API_VERSION
-from .errors import AstrodomeError
+from .errors import AstrodomeError, reason
 from .registry import Plugin, Registry
 
 TRACKERS = ("issue", "bug", "tracker", "source", "repository", "homepage", "home-page")
@@ -17,10 +17,7 @@ def culprit(registry: Registry, error: BaseException) -> Plugin | None:
 
     If the traceback contains several plugins, return the innermost one.
     """
-    packages = {
-        (plugin.entry_point.module if plugin.entry_point else plugin.name).partition(".")[0]: plugin
-        for plugin in registry.plugins
-    }
+    packages = {package(plugin): plugin for plugin in registry.plugins}
     found = None
     trace = error.__traceback__
     while trace:
@@ -28,6 +25,30 @@ def culprit(registry: Registry, error: BaseException) -> Plugin | None:
         found = packages.get(module.partition(".")[0], found)
         trace = trace.tb_next
     return found
+
+
+def package(plugin: Plugin) -> str:
+    """Return the name of the top-level package that contains a plugin module."""
+    module = plugin.entry_point.module if plugin.entry_point else plugin.name
+    return module.partition(".")[0]
+
+
+def describe(error: BaseException, package: str) -> str:
+    """Return the type and the message of an exception, and the line of a package that caused it.
+
+    An expected error is described only by its message and its hint.
+    """
+    text = reason(error)
+    if isinstance(error, AstrodomeError | OSError | SyntaxError):
+        return text
+    name = type(error).__name__
+    text = text if text.startswith(name) else f"{name}: {text}"
+    place, trace = "", error.__traceback__
+    while trace:
+        if str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] == package:
+            place = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename})"
+        trace = trace.tb_next
+    return text + place
 
 
 def hint(plugin: Plugin | None) -> str:

@@ -56,7 +56,8 @@ def astrodome_registry(astrodome_home: Path) -> Iterator[Callable[..., Registry]
     """Return a function that loads plugin modules, and ignore the installed plugins.
 
     The arguments of the function are the import names of plugin modules. Until the end of the test,
-    ``sources.get`` and ``models.get`` find only what these modules register.
+    ``sources.get`` and ``models.get`` find only what these modules register. The test fails if a
+    module is not a valid plugin.
     """
     from importlib import import_module
 
@@ -66,7 +67,11 @@ def astrodome_registry(astrodome_home: Path) -> Iterator[Callable[..., Registry]
 
         def load(*modules: str) -> Registry:
             found = {name.split(".")[0]: import_module(name) for name in modules}
-            return stack.enter_context(plugins.using(plugins.of("", **found)))
+            registry = plugins.of("", **found)
+            for plugin in registry.plugins:
+                if plugin.status != "active":
+                    pytest.fail(f"The plugin {plugin.name} {plugin.state}", pytrace=False)
+            return stack.enter_context(plugins.using(registry))
 
         load()
         yield load

@@ -216,7 +216,8 @@ def find_models(
     hint = f"Available models: {known}." if known else "Train a model first."
     if missing := [tag for tag in selected if all(tag != known for known, _ in found)]:
         raise AstrodomeError(
-            f"No trained model for the class '{missing[0]}' found in {where}.", hint
+            f"No trained model for the class '{missing[0]}' found in {where}.",
+            errors.similar(missing[0], {model.tag for model in candidates}) + hint,
         )
     if not found:
         raise AstrodomeError(f"No trained model found in {where}.", hint)

@@ -27,7 +27,10 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
     """Options that select light curves in a field."""
 
     catalog: str = option(
-        "", "Name of the catalogue (setting: kowalski.collections.sources).", panel=SERVICES
+        "",
+        "Name of the Kowalski collection, for example ZTF_sources_20240117 (setting: "
+        "kowalski.collections.sources).",
+        panel=SERVICES,
     )
     field: int = option(301, "Number of the ZTF field.", min=0)
     ccd: list[str] | None = option(
@@ -56,6 +59,11 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
         from ..catalogues import field_ids
         from ..config import services
 
+        if self.catalog.partition(":")[0] in ("local", "kowalski"):
+            raise InvalidInputError(
+                f"Invalid --catalog '{self.catalog}': expected the name of a Kowalski collection.",
+                f"To select a catalogue, use --catalogue {self.catalog}.",
+            )
         ccds = _numbers("ccd", self.ccd, self.ccd_range, field_ids.CCDS, "4")
         quads = _numbers("quad", self.quad, self.quad_range, field_ids.QUADS, "3")
         if self.whole_field:

@@ -20,6 +20,8 @@ MEASURED = (
     *("tag", "algorithm", "random_state", "sources", "positive", "unusable", "f1", "precision"),
     *("recall", "roc_auc", "average_precision", "brier"),
 )
+LESS_IMPORTANT = (("random_state",), ("unusable",), ("brier",), ("roc_auc",), ("sources",))
+"""Columns that are hidden in narrow terminals, in this order."""
 ModelsFolder = Annotated[Path, typer.Option(help="Folder that contains the groups of runs.")]
 
 
@@ -172,7 +174,13 @@ def evaluate(
             continue
         outcome.done += 1
         rows.append({"random_state": model.random_state, **measured})
-    console.show(rows, columns=MEASURED, as_json=as_json)
+    console.show(
+        rows,
+        columns=MEASURED,
+        formats=dict.fromkeys(evaluation.METRICS, ".3f"),
+        optional=LESS_IMPORTANT,
+        as_json=as_json,
+    )
     _show_mean_f1(rows)
     console.finish(outcome, "evaluated", "models")
 

@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from astrodome import lazy
+from astrodome import InvalidInputError, lazy
+
+from ..config.scope_ml_commands import option_hint
 
 TRUE = frozenset({"t", "true", "1", "y", "yes", "on"})
 FALSE = frozenset({"f", "false", "0", "n", "no", "off"})
@@ -21,7 +23,8 @@ class ManualCommand(lazy.Command):
 
     Long options may begin with a single dash, and may contain ``_`` instead of ``-``. An option
     that can be repeated takes all values up to the next option. A switch may have a value, as in
-    ``--save=true`` or ``--save t``.
+    ``--save=true`` or ``--save t``. The error for an option of scope-ml that has another name here
+    contains that name.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
@@ -42,6 +45,8 @@ class ManualCommand(lazy.Command):
             name = "--" + typed.lstrip("-").replace("_", "-")
             option = options.get(name) if typed.startswith("-") and len(typed) > 2 else None
             if option is None:
+                if typed.startswith("-") and (hint := option_hint(str(self.name), name)):
+                    raise InvalidInputError(f"{name} is an option of scope-ml.", hint)
                 # A word with one dash is a misspelled option, but -vv means -v -v.
                 misspelled = re.fullmatch(r"-[A-Za-z]\w{2,}", typed) is not None
                 yield name + equals + value if misspelled else arg

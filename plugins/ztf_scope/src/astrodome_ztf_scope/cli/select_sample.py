@@ -243,7 +243,9 @@ def select_sample(
             "Decrease the minimum score (--p-threshold).",
         )
     if paths and len(sample.table):
-        console.note(f"Inspect the sample: scope vet --file {paths[samples.SAMPLE]}")
+        console.note(
+            f"Inspect the sample: scope vet --file {paths[samples.SAMPLE]} --light-curves FILE"
+        )
 
 
 def _file_record(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Names of the commands of scope-ml, the command line of SCoPe, and what replaces them here.
+"""Commands and options of scope-ml, the command line of SCoPe, and what replaces them here.
 
 The names are listed in ``scope_ml_commands.json``.
 """
@@ -17,3 +17,18 @@ REPLACED: dict[str, tuple[str, str]] = {
     for name in entry["names"]
 }
 """Replacement and description of the difference for each scope-ml command without an alias."""
+OPTIONS: dict[str, dict[str, str]] = _data["options"]
+"""Instruction for each scope-ml option without counterpart of the same name, by command."""
+
+
+def option_hint(command: str, option: str) -> str:
+    """Return what to use instead of a scope-ml option, or an empty string if it is unknown.
+
+    ``command`` is the name of a command or of its alias.
+
+    Examples
+    --------
+    >>> option_hint("generate-features", "--source-catalog")
+    'Use --catalog NAME.'
+    """
+    return OPTIONS.get(ALIASES.get(command, command), {}).get(option, "")
