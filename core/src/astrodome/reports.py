@@ -29,8 +29,8 @@ def culprit(registry: Registry, error: BaseException) -> Plugin | None:
 
 def package(plugin: Plugin) -> str:
     """Return the name of the top-level package that contains a plugin module."""
-    module = plugin.entry_point.module if plugin.entry_point else plugin.name
-    return module.partition(".")[0]
+    module = plugin.entry_point.value if plugin.entry_point else plugin.name
+    return module.partition(":")[0].partition(".")[0].strip()  # The value may be invalid.
 
 
 def describe(error: BaseException, package: str) -> str:
