@@ -275,6 +275,15 @@ def test_config_show_warns_about_misspelt_sections(dome: Any) -> None:
     assert "kowalski" not in ran.stderr
 
 
+def test_every_command_warns_about_misspelt_sections(observatory: Any) -> None:
+    observatory.add("mirror")
+    (observatory.folder / "config.yaml").write_text("sourcs: {x: 1}\nkowalski: {port: 443}\n")
+    ran = observatory.run("mirror", "ce_vae")
+    assert (ran.returncode, ran.stdout) == (0, "looked 1\n")
+    assert ran.stderr.count("\n") == 1
+    assert "'sourcs': unknown section; did you mean 'sources'?" in ran.stderr
+
+
 def test_a_given_config_file_must_exist(observatory: Any) -> None:
     ran = observatory.run("--config", "none.yaml", "config", "show")
     assert ran.returncode == 2 and "none.yaml" in ran.stderr

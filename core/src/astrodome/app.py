@@ -331,6 +331,7 @@ def _version(wanted: bool) -> None:
 
 
 def _options(
+    ctx: typer.Context,
     home: Path | None = option(
         None, "Folder for stored data (default: the per-user data folder).", file_okay=False
     ),
@@ -369,3 +370,14 @@ def _options(
     )
     if settings.options.verbose:
         process.route_messages(verbose=True, debug=debug)
+    if ctx.invoked_subcommand not in HOST:  # These commands report misspelt sections.
+        _warn_about_settings()
+
+
+def _warn_about_settings() -> None:
+    """Print a warning for each misspelt section in the configuration files."""
+    if any(path.is_file() for path in settings.config_files()):
+        from . import settings_checks
+
+        for text in settings_checks.unknown_sections(only_misspelt=True):
+            console.warn(text)
