@@ -125,7 +125,7 @@ def test_a_group_is_generated_from_a_pydantic_model() -> None:
     texts = {name: getattr(group, name).help for name in group.__annotations__}
     assert texts["trees"] == "Number of trees (default: 100)."
     assert texts["split"] == "Method (default: best split)."
-    assert texts["rate"] == "Learning rate."
+    assert texts["rate"] == "Learning rate (greater than 0)."
     assert (
         texts["waves"] == "Wavelengths, in angstroms (default: 171). This option can be repeated."
     )

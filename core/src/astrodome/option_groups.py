@@ -205,7 +205,7 @@ def from_model(
         if several and get_origin(kind) is Literal:  # Typer does not support lists of choices.
             kind, more = str, {"metavar": f"[{'|'.join(get_args(kind))}]"}
         hints[name] = (list[kind] if several else kind) | None  # type: ignore[valid-type]
-        fields[name] = option(None, _help(schema, several), **more)
+        fields[name] = option(None, _help(schema, single, several), **more)
     fields["__annotations__"] = hints
     return type(model.__name__, (base,), fields, panel=base.panel)
 
@@ -246,14 +246,21 @@ def _parameter(schema: Mapping[str, Any]) -> tuple[Any, dict[str, Any]] | None:
     return (bool, {}) if kind == "boolean" else None
 
 
-def _help(schema: Mapping[str, Any], several: bool) -> str:
-    """Return the description of a field, followed by its default value."""
+def _help(schema: Mapping[str, Any], single: Mapping[str, Any], several: bool) -> str:
+    """Return the description of a field, followed by its default value and its exclusive limits.
+
+    Typer adds the inclusive limits. ``single`` is the JSON Schema of the value or of its items.
+    """
     text = " ".join(str(schema.get("description", "")).split()).rstrip(".")
     default = schema.get("default")
     if isinstance(default, list):
         default = ", ".join(str(one) for one in default) or "none"
     elif isinstance(default, bool):
         default = "yes" if default else "no"
-    if default not in (None, ""):
-        text = f"{text} (default: {default})".strip()
+    remarks = [f"default: {default}"] if default not in (None, "") else []
+    if single.get("type") == "number":
+        limits = {"greater than": "exclusiveMinimum", "less than": "exclusiveMaximum"}
+        remarks += [f"{word} {single[key]:g}" for word, key in limits.items() if key in single]
+    if remarks:
+        text = f"{text} ({'; '.join(remarks)})".strip()
     return f"{text}. This option can be repeated." if several else f"{text}."
