@@ -14,6 +14,8 @@ from . import documents
 from .options import FOURIER_CONVENTION, Config, Json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ..classifiers.trained_models import TrainedModel
 
 MEASURED = (
@@ -174,15 +176,20 @@ def evaluate(
             continue
         outcome.done += 1
         rows.append({"random_state": model.random_state, **measured})
-    console.show(
-        rows,
-        columns=MEASURED,
-        formats=dict.fromkeys(evaluation.METRICS, ".3f"),
-        optional=LESS_IMPORTANT,
-        as_json=as_json,
-    )
+    show_metrics(rows, MEASURED, as_json=as_json)
     _show_mean_f1(rows)
     console.finish(outcome, "evaluated", "models")
+
+
+def show_metrics(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool
+) -> None:
+    """Print the metrics of classifiers, or hide the less important ones in a narrow terminal."""
+    from ..classifiers.evaluation import METRICS
+
+    optional = [group for group in LESS_IMPORTANT if group[0] in columns]
+    formats = dict.fromkeys(METRICS, ".3f")
+    console.show(rows, columns=columns, formats=formats, optional=optional, as_json=as_json)
 
 
 def _show_mean_f1(rows: list[dict[str, Any]]) -> None:

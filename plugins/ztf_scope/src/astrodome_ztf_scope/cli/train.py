@@ -11,6 +11,7 @@ from astrodome import InvalidInputError, compute, console, option_groups, output
 from astrodome.option_groups import OptionGroup, option
 
 from . import documents
+from .classifiers import show_metrics
 from .options import FOURIER_CONVENTION, RESULT, Config, command
 
 if TYPE_CHECKING:
@@ -285,7 +286,7 @@ def train(
     rows.sort(
         key=lambda row: (tags.index(row["tag"]), states and states.index(row["random_state"]))
     )
-    console.show(rows, columns=COLUMNS, as_json=as_json)
+    show_metrics(rows, COLUMNS, as_json=as_json)
     _note_dropped_rows(rows)
     if any(row.get("run") for row in rows):
         console.note(f"The runs and report.html are in {results.path_models / results.group}.")
