@@ -507,9 +507,24 @@ def test_no_warning_of_a_library_is_shown(tmp_path: Path, recwarn: pytest.Warnin
     assert [str(each.message) for each in recwarn.list] == []
 
 
-def test_a_jpeg_file_cannot_be_converted_to_a_map(tmp_path: Path):
+def test_the_map_of_a_jpeg_file_has_the_geometry_of_the_metadata_table(tmp_path: Path):
     path = tmp_path / "2012-03-07T000000__171.jpeg"
-    Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
-    with pytest.raises(AstrodomeError, match="has no FITS header") as caught:
+    Image.linear_gradient("L").resize((64, 64)).save(path, quality=100)
+    with pytest.raises(AstrodomeError, match=r"meta\.csv not found") as caught:
         read_image(path).to_map()
-    assert "geometry" in caught.value.hint
+    assert "sdo data download --metadata" in caught.value.hint
+    row = {"FILE_NAME": path.name, "X0": 2000, "Y0": 2100, "CDELT": 0.6, "R_SUN": 1600}
+    metadata.add_rows(tmp_path, [row | {"DSUN": 1.48e11}])
+    image = read_image(path)
+    solar = image.to_map()
+    assert (solar.data == image.data).all() and solar.data[0].mean() > solar.data[-1].mean()
+    assert solar.wavelength == 171 * u.angstrom and solar.unit is None
+    assert solar.reference_date.isot == "2012-03-07T00:00:00.000"
+    assert solar.rsun_obs.to_value("arcsec") == pytest.approx(960)
+    assert solar.observer_coordinate.radius.to_value("m") == pytest.approx(1.48e11)
+    for tx, ty in ((0, 0), (300, -500)):
+        where = solar.world_to_pixel(
+            SkyCoord(tx * u.arcsec, ty * u.arcsec, frame=solar.coordinate_frame)
+        )
+        x, y = image.geometry.to_pixel([[tx, ty]])[0]
+        assert (where.x.value + 0.5, image.height - 0.5 - where.y.value) == pytest.approx((x, y))

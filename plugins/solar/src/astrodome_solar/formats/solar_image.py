@@ -187,22 +187,21 @@ class SolarImage:
     def to_map(self) -> GenericMap:
         """Convert the image to a sunpy map.
 
-        Raises AstrodomeError if the image has no header (JPEG and PNG files), or if the header is
-        not valid.
+        The map of a JPEG or PNG file contains the scaled intensities (0-255), and its header is
+        derived from the metadata table. Raises AstrodomeError if the image is not in the metadata
+        table, or if the FITS header is not valid.
         """
-        if not self.header:
-            raise AstrodomeError(
-                f"{self.name} has no FITS header, and cannot be converted to a sunpy map.",
-                "Use a FITS file or a JPEG 2000 file with a header. For pixel coordinates in JPEG "
-                "and PNG files, use the attribute 'geometry'.",
-            )
-        return self._map(self.data)
+        if self.header:
+            return self._map(self.data, self.header)
+        geometry = self.geometry
+        radius = {"rsun_obs": geometry.limb_arcsec}
+        return self._map(self.data, dict(geometry.wcs.to_header()) | radius)
 
-    def _map(self, data: NDArray[Any]) -> GenericMap:
+    def _map(self, data: NDArray[Any], keywords: Mapping[str, Any]) -> GenericMap:
         from sunpy.map import Map  # The import takes half a second.
 
         with converted_errors(NOT_SOLAR):
-            return Map(data, header.for_sunpy(self.header, self.time, self.wavelength))
+            return Map(data, header.for_sunpy(keywords, self.time, self.wavelength))
 
     @cached_property
     def geometry(self) -> ImageGeometry:
@@ -219,7 +218,7 @@ class SolarImage:
             raise AstrodomeError(
                 f"The geometry of the image is unknown: missing or invalid {', '.join(missing)}."
             )
-        solar = self._map(np.broadcast_to(np.uint8(0), (self.height, self.width)))
+        solar = self._map(np.broadcast_to(np.uint8(0), (self.height, self.width)), self.header)
         with converted_errors(NOT_SOLAR):
             return ImageGeometry.from_map(solar)
 

@@ -57,7 +57,8 @@ def _part(done: SavedPredictions, count: int) -> dict[str, Any]:
         "waves": sorted(table["wavelength"].dropna().astype(int).unique()),
         "groups": {
             "Most anomalous": [_card(done, rank) for rank in most],
-            "Least anomalous": [_card(done, rank) for rank in least],
+            # These images are normal, so that a cause of their largest deviation would mislead.
+            "Least anomalous": [_card(done, rank) | {"explanation": ""} for rank in least],
         },
         "histogram": Markup(figures.histogram(table, done.label)),
     }
