@@ -35,7 +35,7 @@ def connect(instance: str = "", token: str = "", connections: int = 8) -> Any:
     if instance:
         if instance not in found:
             known = ", ".join(found) or "none"
-            raise AstrodomeError(
+            raise InvalidInputError(
                 f"No token found for the Kowalski instance '{instance}'.",
                 f"Configure a token for this instance. Instances with a token: {known}.",
             )
