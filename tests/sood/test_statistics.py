@@ -268,7 +268,7 @@ def test_the_table_and_the_report_contain_the_explanations(
     sood("report", folder).succeeded()
     page = (folder / "report.html").read_text("utf-8")
     most, _, least = page.partition("Least anomalous")
-    assert rows[0]["explanation"] in most and least and "class=\"explanation\"" not in least
+    assert rows[0]["explanation"] in most and least and 'class="explanation"' not in least
 
 
 def test_an_evaluation_compares_the_model_with_the_baseline(

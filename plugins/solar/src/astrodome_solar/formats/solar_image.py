@@ -243,7 +243,7 @@ class SolarImage:
         """
         if not self.header:
             return self
-        solar = self._map(np.broadcast_to(np.uint8(0), (self.height, self.width)))
+        solar = self._map(np.broadcast_to(np.uint8(0), (self.height, self.width)), self.header)
         with converted_errors(NOT_SOLAR):
             matrix = np.asarray(solar.rotation_matrix, float)
             reference = np.array([float(axis.value) for axis in solar.reference_pixel])
