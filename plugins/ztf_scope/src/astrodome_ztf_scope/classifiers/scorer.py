@@ -53,7 +53,7 @@ class Scorer:
         """
         found = fourier_convention.of_file(file, self.features, specified)
         for preparation in self.preparations:
-            if not feature_provenance.AFFECTED.isdisjoint(preparation.features):
+            if feature_provenance.affected(preparation.features):
                 feature_provenance.require(found, file, preparation.fourier_convention)
 
     def columns(self, file: Path) -> list[str]:

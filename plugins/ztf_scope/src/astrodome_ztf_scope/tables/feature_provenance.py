@@ -63,6 +63,11 @@ def convention(data: pd.DataFrame | Path) -> str:
     return str(read(data).get(CONVENTION, ""))
 
 
+def affected(features: Iterable[str]) -> bool:
+    """Return whether the values of some features depend on the Fourier convention."""
+    return not AFFECTED.isdisjoint(features)
+
+
 def check(
     data: pd.DataFrame | Path, origin: object, expected: str, features: Iterable[str]
 ) -> None:
@@ -71,7 +76,7 @@ def check(
     A table without metadata is accepted. ``features`` contains the names of the features that are
     used, without suffixes. ``origin`` is the name of the table in the error message.
     """
-    if not AFFECTED.isdisjoint(features):
+    if affected(features):
         require(convention(data), origin, expected)
 
 

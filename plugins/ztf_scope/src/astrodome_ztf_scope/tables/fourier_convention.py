@@ -18,7 +18,7 @@ from astrodome import AstrodomeError, InvalidInputError
 
 from . import datasets, feature_provenance
 from .datasets import DataSet
-from .feature_provenance import AFFECTED, AMPLITUDES, COEFFICIENTS, CONVENTION, KEY
+from .feature_provenance import AFFECTED, AMPLITUDES, COEFFICIENTS, CONVENTION, KEY, affected
 
 COLUMN = re.compile(rf"({'|'.join(sorted(AFFECTED))})(_.+)?")
 """Names of the affected columns, with or without the suffix for a period-finding algorithm."""
@@ -34,7 +34,7 @@ def resolve(data: DataSet, features: Iterable[str], specified: str = "") -> Data
     convention, the data set is returned unchanged. Raises AstrodomeError if the convention is
     unknown, and InvalidInputError if ``specified`` contradicts the table.
     """
-    if AFFECTED.isdisjoint(features):
+    if not affected(features):
         return data
     recorded = feature_provenance.convention(data.table)
     found = _known(recorded, specified, data.path)
@@ -53,7 +53,7 @@ def of_file(path: Path, features: Iterable[str], specified: str = "") -> str:
 
     The parameters and exceptions are the same as in :func:`resolve`. The file is read in chunks.
     """
-    if AFFECTED.isdisjoint(features):
+    if not affected(features):
         return ""
     found = _known(feature_provenance.convention(path), specified, path)
     if found:

@@ -227,7 +227,7 @@ def _check_convention(models: Sequence[TrainedModel], convention: str) -> None:
     for model in models:
         preparation = loaded_models.preparation(model)
         expected = preparation.fourier_convention
-        affected = not feature_provenance.AFFECTED.isdisjoint(preparation.features)
+        affected = feature_provenance.affected(preparation.features)
         if affected and convention != expected:
             raise InvalidInputError(
                 f"The model {model.path} was trained with the Fourier convention '{expected}', but "
