@@ -34,21 +34,20 @@ def package(plugin: Plugin) -> str:
 
 
 def describe(error: BaseException, package: str) -> str:
-    """Return the type and the message of an exception, and the line of a package that caused it.
+    """Return the message of an exception and, if code of a package raised it, its type and line.
 
     An expected error is described only by its message and its hint.
     """
     text = reason(error)
     if isinstance(error, AstrodomeError | OSError | SyntaxError):
         return text
-    name = type(error).__name__
-    text = text if text.startswith(name) else f"{name}: {text}"
     place, trace = "", error.__traceback__
     while trace:
         if str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] == package:
             place = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename})"
         trace = trace.tb_next
-    return text + place
+    name = type(error).__name__
+    return f"{'' if text.startswith(name) else f'{name}: '}{text}{place}" if place else text
 
 
 def hint(plugin: Plugin | None) -> str:
