@@ -34,6 +34,27 @@ def test_the_command_of_an_installed_plugin_can_be_run(observatory: Any) -> None
     }
 
 
+def test_debug_shows_the_traceback_of_a_plugin_that_cannot_be_imported(observatory: Any) -> None:
+    observatory.add("mirror")
+    observatory.add("bad", "raise ValueError('no dome')")
+    observatory.add("late", cli="def width():\n    return 1 / 0\nwidth()\n")
+    ran = observatory.run("--debug", "mirror", "ce_vae")
+    assert ran.returncode == 0 and "obs_bad/plugin.py" in ran.stderr
+    assert "Traceback" in ran.stderr and "ValueError: no dome" in ran.stderr
+    ran = observatory.run("--debug", "late", "ce_vae")
+    assert ran.returncode == 1 and "in width" in ran.stderr
+    for args in (("mirror", "ce_vae"), ("late", "ce_vae")):
+        assert "Traceback" not in observatory.run(*args).stderr
+
+
+def test_a_library_that_is_not_required_is_named_with_the_line(observatory: Any) -> None:
+    observatory.add("mirror", cli="import sys\nimport no_such_library\n")
+    ran = observatory.run("mirror", "ce_vae")
+    file = observatory.folder / "obs_mirror/cli.py"
+    assert f"No module named 'no_such_library' (line 2 of {file})." in ran.stderr
+    assert "it is not in the requirements of obs-mirror" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("code", "status", "why"),
     [

@@ -1,6 +1,8 @@
-"""The health check of the services."""
+"""The health checks of the services and of the configuration files."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from astrodome.testing import Result, run
@@ -29,3 +31,22 @@ def test_services_are_reached_without_a_token(monkeypatch: pytest.MonkeyPatch) -
     found = [row["finding"] for row in result.json if row["status"] == "wrong"]
     assert result.code == 1
     assert any("Fritz" in text for text in found) and any("Kowalski" in text for text in found)
+
+
+@pytest.mark.usefixtures("astrodome_home")
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("training: {classes: {}}\nfeatures: {}\n", ""),
+        ("trainig: {}\n", "'trainig': unknown"),
+        ("training: {epochs: many}\n", "training"),
+        ("taxonomy: [1]\n", "'taxonomy' must be a mapping"),
+    ],
+)
+def test_the_sections_of_scope_are_checked(text: str, fault: str) -> None:
+    Path("config.yaml").write_text(text)
+    rows = doctor().json
+    wrong = [row["finding"] for row in rows if row["status"] == "wrong"]
+    assert len(wrong) == bool(fault) and all(fault in finding for finding in wrong), wrong
+    notes = [row["finding"] for row in rows if row["status"] == "note"]
+    assert not any("no active plugin" in note and "training'" in note for note in notes)

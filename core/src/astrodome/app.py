@@ -53,9 +53,9 @@ def main(app: str, args: Sequence[str] | None = None, registered: Registry | Non
 
 def _main(app: str, args: Sequence[str] | None, registered: Registry | None) -> None:
     args = sys.argv[1:] if args is None else list(args)
-    settings.options = settings.Options()
     console.start(args)
-    folders, words = _root_options(args)
+    folders, words, debug = _root_options(args)
+    settings.options = settings.Options(verbose=debug, debug=debug)
     if folders:
         from . import plugin_folder
 
@@ -93,18 +93,22 @@ def _run(app: str, args: Sequence[str], registered: Registry) -> None:
             _unexpected(app, registered, args, error)
 
 
-def _root_options(args: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the values of ``--plugin-dir``, and the words that follow the root options."""
-    folders, words = [], iter(args)
+def _root_options(args: Sequence[str]) -> tuple[list[str], list[str], bool]:
+    """Return the values of ``--plugin-dir``, the words after the root options, and ``--debug``.
+
+    These options affect how plugins are loaded, which precedes the parsing of the command line.
+    """
+    folders, words, debug = [], iter(args), False
     for word in words:
+        debug = debug or word == "--debug"
         name, equals, value = word.partition("=")
         if name in ("--home", "--config", "--plugin-dir"):
             value = value if equals else next(words, "")
             if name == "--plugin-dir":
                 folders.append(value)
         elif not word.startswith("-"):
-            return folders, [word, *words]
-    return folders, []
+            return folders, [word, *words], debug
+    return folders, [], debug
 
 
 def _unexpected(app: str, registered: Registry, args: Sequence[str], error: BaseException) -> None:

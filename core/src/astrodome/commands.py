@@ -57,7 +57,7 @@ def list_plugins(as_json: Json = False) -> None:
 
 def _summary(plugin: Plugin) -> dict[str, Any]:
     provided = [spec.name for spec in plugin.registered(CommandSpec) if not spec.hidden]
-    provided += [spec.name for spec in plugin.registered(ModelSpec)]
+    provided += [f"{spec.task}:{spec.name}" for spec in plugin.registered(ModelSpec)]
     provided += [f"{spec.kind}:{spec.name}" for spec in plugin.registered(SourceSpec)]
     provided += [f"{spec.subject}:{spec.name}" for spec in plugin.registered(ViewSpec)]
     provided += [f"{spec.role} kind {spec.name}" for spec in plugin.registered(KindSpec)]
@@ -177,6 +177,7 @@ def new(
     """
     from . import scaffold
 
+    name = name.removeprefix("astrodome-")  # The name of the distribution is also accepted.
     names = scaffold.Names(name, plugins.current().app)
     scaffold.check_name(name, "name")
     if not (command or source or model or kind or app) and _interactive():

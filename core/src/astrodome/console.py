@@ -261,7 +261,9 @@ def finish(
 ) -> None:
     """Print the failed items and a summary, and exit with status 1 if any item failed.
 
-    ``more`` is additional text that is printed after the counts.
+    The summary contains the numbers of items, ``noun`` (plural) and ``verb`` (past participle). If
+    ``as_json`` is True, an :class:`.OutcomeDocument` is printed instead. Use this only if the
+    command prints no other document. ``more`` is printed after the counts.
     """
     _show_failed(outcome.failed)
     parts = [f"{_counted(outcome.done, noun)} {verb}"]

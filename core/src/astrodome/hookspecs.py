@@ -19,7 +19,8 @@ class CommandSpec:
 
     ``target`` is the import string (``"package.module:name"``) of a Typer app or a function.
     ``settings`` is the import string of a pydantic model for the settings section with the same
-    name as the command, or a mapping of section names to such import strings. ``panel`` is the
+    name as the command, or a mapping of section names to such import strings. An empty string in
+    the mapping declares a section that the plugin validates itself. ``panel`` is the
     heading of the command list on the help page. A ``hidden`` command, for example an alias, can
     be run but is not listed.
     """

@@ -18,7 +18,7 @@ from typing import Any
 
 import pluggy
 
-from . import API_VERSION, distributions, hookspecs, reports, specs, state
+from . import API_VERSION, distributions, hookspecs, reports, settings, specs, state
 from .errors import AstrodomeError, similar, stops_everything
 from .hookspecs import CheckSpec, CommandSpec, KindSpec, ModelSpec, SourceSpec, ViewSpec
 from .isolation import Isolated
@@ -55,10 +55,10 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
             why = reports.incompatible(owner, f"{owner} uses an unavailable name ({error})")
             raise AstrodomeError(f"Cannot load {target}: {why}.") from error
         if isinstance(error, ImportError):
-            required = f": pip install '{owner}[{extra}]'" if extra else f": pip install '{owner}'"
+            why = reports.describe(error, module.partition(".")[0]).partition(": ")[2]
             raise AstrodomeError(
-                f"Cannot load {target}, which {owner} registers: {error}.",
-                f"Install the missing library{'.' if plugin and plugin.origin else required}",
+                f"Cannot load {target}, which {owner} registers: {why}.",
+                _missing_library(plugin, owner, extra),
             ) from error
         if error.name != name or not isinstance(error.obj, ModuleType):
             raise _module_failed(target, plugin, error) from error
@@ -79,6 +79,18 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
             for fault in isolated.faults:
                 plugin.faults.append(f"{module}: {fault}")
                 console.warn(f"{plugin.owner}, module {module}: {fault}")
+
+
+def _missing_library(plugin: Plugin | None, owner: str, extra: str) -> str:
+    """Return the hint for a library that a module imports and that is not installed."""
+    if extra:
+        return f"Install the missing library: pip install '{owner}[{extra}]'"
+    if plugin and plugin.distribution:
+        return (
+            f"Install the missing library: pip install '{owner}'. If this does not help, it is not "
+            f"in the requirements of {owner}."
+        )
+    return "Install the missing library."
 
 
 def _module_failed(target: str, plugin: Plugin | None, error: BaseException) -> AstrodomeError:
@@ -173,6 +185,10 @@ def _activate(plugin: Plugin, get_module: Callable[[], Any]) -> None:
     except BaseException as error:  # A plugin may raise any exception.
         plugin.status = "failed"
         plugin.error = reports.describe(error, reports.package(plugin))
+        if settings.options.debug:
+            import traceback
+
+            traceback.print_exception(error)
         if reports.uses_missing_name(error):
             plugin.status = "incompatible"
             plugin.error = reports.incompatible(

@@ -70,7 +70,9 @@ def unknown_sections(*, only_misspelt: bool = False) -> list[str]:
         found = settings.current()
     except AstrodomeError:
         return []  # find_invalid_values reports this problem.
-    known = {sources.SECTION, settings.DASK, *(name for name, _, _ in _registered())}
+    known = {sources.SECTION, settings.DASK}
+    for plugin in plugins.current().plugins:
+        known.update(name for spec in plugin.specs for name in specs.settings_sections(spec))
     messages = []
     for origin, layer in found.layers:
         others = [name for name in layer if name not in known]

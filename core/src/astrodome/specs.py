@@ -37,8 +37,14 @@ def settings_models(spec: AnySpec) -> dict[str, str]:
     """Return the import strings of the settings models in a spec, keyed by section name."""
     given = getattr(spec, "settings", "")
     if isinstance(given, str):
-        return {section(spec): given} if given else {}
-    return dict(given)
+        given = {section(spec): given}
+    return {name: target for name, target in given.items() if target}
+
+
+def settings_sections(spec: AnySpec) -> list[str]:
+    """Return the names of the settings sections in a spec, also of those without a model."""
+    given = getattr(spec, "settings", "")
+    return list(settings_models(spec) if isinstance(given, str) else given)
 
 
 def section(spec: AnySpec) -> str:

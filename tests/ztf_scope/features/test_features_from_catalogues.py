@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astrodome.testing import Result
+from astrodome_ztf_scope.catalogues.local import LocalCatalogue
 from astrodome_ztf_scope.features.extraction import bright_stars
 from services.fake_server import FakeServer
 from services.kowalski import Kowalski
@@ -269,3 +270,35 @@ def test_an_invalid_selection_is_one_short_error(
     result = scope("features", *options, *QUICK)
     assert result.code == code and words in result.err and "Traceback" not in result.err
     assert not list(Path().glob("**/*.parquet"))
+
+
+@pytest.mark.parametrize("names", [{1: "zg", 2: "zr"}, {1: "g", 2: "r"}, {1: "1", 2: "2"}])
+@pytest.mark.parametrize("column", ["filter", "filtercode"])
+def test_the_filters_of_a_local_catalogue_may_be_names(
+    scope: Scope,
+    documents: list[dict[str, Any]],
+    folder: str,
+    names: dict[int, str],
+    column: str,
+) -> None:
+    pd.DataFrame(documents)[["ra", "dec"]].to_csv("positions.csv", index=False)
+    select = ("--positions", "positions.csv", "--catalogue", folder)
+    scope("features", *select, *QUICK, "--out=numbers.parquet").succeeded()
+    path = Path(folder.partition(":")[2]) / "light_curves.parquet"
+    table = pd.read_parquet(path)
+    table = table.assign(filter=table["filter"].map(names)).rename(columns={"filter": column})
+    table.to_parquet(path)
+    scope("features", *select, *QUICK, "--out=names.parquet").succeeded()
+    numbers, named = map(pd.read_parquet, ("numbers.parquet", "names.parquet"))
+    assert set(numbers["filter"]) == {1, 2}
+    pd.testing.assert_frame_equal(numbers, named)
+    (curve,) = LocalCatalogue(path.parent).find("sources", {"_id": documents[0]["_id"]}, ["filter"])
+    assert curve["filter"] == documents[0]["filter"]
+
+
+def test_a_catalogue_given_as_collection_is_named_before_a_connection(scope: Scope) -> None:
+    failed = scope("features", *QUADRANT, "--catalog", "local:survey")
+    assert (
+        failed.code == 2
+        and "Hint: To select a catalogue, use --catalogue local:survey." in failed.err
+    )

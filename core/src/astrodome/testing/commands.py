@@ -12,6 +12,7 @@ import pytest
 
 from .. import lazy, outputs, parameters, plugins, settings
 from ..hookspecs import CommandSpec
+from ..registry import Plugin
 from ..specs import dashed
 from . import documents, effects
 from .contract import START_UP, unwanted_imports
@@ -79,6 +80,7 @@ class CommandContract:
             pytest.skip("jsonschema is not installed, so the declared schemas were not checked")
 
     def test_invalid_arguments_are_usage_errors(self) -> None:
+        self._registered()  # The status of an unknown command is also 2.
         for args in self.invalid:
             result = self.run(*args)
             shown = self._shown(args, result)
@@ -87,7 +89,7 @@ class CommandContract:
             assert "Traceback" not in result.err, f"{shown}\nexpected an error message"
 
     def test_importing_the_command_has_no_effects(self) -> None:
-        module = self._spec().target.partition(":")[0]
+        module = self._registered()[1].target.partition(":")[0]
         found = unwanted_imports([module], START_UP)
         assert not found, "\n".join(found)
 
@@ -104,16 +106,20 @@ class CommandContract:
             assert not changed, f"{self._shown(args, result)}\n{text} {', '.join(changed)}"
         return result
 
-    def _spec(self) -> CommandSpec:
+    def _registered(self) -> tuple[Plugin, CommandSpec]:
+        """Return the plugin that registers the command, and the spec of the command."""
         names = (self.plugin,) if isinstance(self.plugin, str) else self.plugin
         modules = {name.split(".")[0]: effects.load(name) for name in names}
-        found = plugins.of(self.app, **modules).commands().get(dashed(self.command))
-        assert found, f"{', '.join(names)} registers no command '{self.command}'"
-        return found[0][1]
+        registry = plugins.of(self.app, **modules)
+        faults = "; ".join(f"it {each.state}" for each in registry.plugins if each.error)
+        found = registry.commands().get(dashed(self.command))
+        assert found, f"{', '.join(names)} registers no command '{self.command}'. {faults}"
+        return found[0]
 
     def _command(self) -> Any:
-        spec = self._spec()
-        return lazy.real(plugins.load_target(spec.target), lazy.Command(spec.name, help=spec.help))
+        plugin, spec = self._registered()
+        stub = lazy.Command(spec.name, help=spec.help)
+        return lazy.real(plugins.load_target(spec.target, plugin), stub)
 
     def _shown(self, args: Sequence[object], result: Result) -> str:
         line = " ".join(map(str, (self.app, self.command, *args)))

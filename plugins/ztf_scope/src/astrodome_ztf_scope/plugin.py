@@ -13,6 +13,8 @@ SERVICES = {
     "fritz": "astrodome_ztf_scope.config.services:FritzSettings",
     "wandb": "astrodome_ztf_scope.config.services:WandbSettings",
 }
+SCOPE = dict.fromkeys(("training", "features", "feature_stats", "taxonomy"), "")
+"""Sections in the layout of SCoPe, which the package ``config`` validates."""
 GCS = {"gcs": "astrodome_ztf_scope.config.services:GcsSettings"}
 COMMANDS = {
     "Configuration": (
@@ -66,7 +68,7 @@ COMMANDS = {
 
 Each tuple contains the command name, the function in the package ``cli``, and the help text.
 """
-SETTINGS = {"init": SERVICES, "fetch-datasets": GCS, "fetch-models": GCS}
+SETTINGS = {"init": SERVICES | SCOPE, "fetch-datasets": GCS, "fetch-models": GCS}
 
 
 @hookimpl
@@ -161,4 +163,9 @@ def register_checks() -> Iterator[CheckSpec]:
         "astrodome_ztf_scope.config.health:check_services",
         summary="Kowalski, Fritz and Google Cloud Storage can be reached.",
         online=True,
+    )
+    yield CheckSpec(
+        "configuration",
+        "astrodome_ztf_scope.config.health:check_configuration",
+        summary="The classes, feature sets and taxonomy in the configuration files are valid.",
     )

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from astrodome import InvalidInputError, errors
 
-from .light_curves import ALIASES
+from ..tables import identifiers
+from .light_curves import ALIASES, BANDS
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     **{name: ALIASES[name] for name in ("mag", "magerr", "filter", "ra", "dec", "expid")},
@@ -69,6 +70,19 @@ def columns(schema: pa.Schema, key: str) -> dict[str, ColumnExpression]:
             "nobs", ColumnExpression(pc.list_value_length(times).cast(pa.int64()), pa.int64())
         )
     return found
+
+
+def band_numbers(column: ColumnExpression) -> ColumnExpression:
+    """Return the numbers 1 (g), 2 (r) and 3 (i) of filters, which may be names such as ``zg``.
+
+    Unknown names are converted to null.
+    """
+    if not identifiers.is_text(column.type):
+        return column
+    text, numbers = column.value.cast(pa.string()), pa.scalar(None, pa.int64())
+    for name, number in (BANDS | {str(number): number for number in BANDS.values()}).items():
+        numbers = pc.if_else(text == name, pa.scalar(number, pa.int64()), numbers)
+    return ColumnExpression(numbers, pa.int64())
 
 
 def _list_of_times(schema: pa.Schema) -> pc.Expression | None:

@@ -138,9 +138,11 @@ class LocalCatalogue:
             return self._paths[candidates[0]]
         if role == "sources" and (curves := [n for n in LIGHT_CURVES if n in self._paths]):
             return self._paths[curves[0]]  # Light curves also contain positions.
+        expected = f"{role or collection}.parquet"
+        if role == "sources":
+            expected = f"{LIGHT_CURVES[0]}.parquet or {expected}"
         raise AstrodomeError(
-            f"{self.folder} contains no collection '{collection}': expected a file "
-            f"{role or collection}.parquet.",
+            f"{self.folder} contains no collection '{collection}': expected a file {expected}.",
             f"Existing collections: {', '.join(self._paths) or 'none'}.",
         )
 
@@ -187,6 +189,8 @@ def _documents(path: Path, modified: int) -> tuple[ds.Dataset, dict[str, ColumnE
         epochs = source.to_table({name: column.value for name, column in known.items()})
         source = ds.dataset(column_layouts.per_light_curve(epochs))
         known = column_layouts.columns(source.schema, "_id")
+    if "filter" in known:
+        known["filter"] = column_layouts.band_numbers(known["filter"])
     return source, known
 
 

@@ -215,7 +215,7 @@ def find_models(
     known = ", ".join(sorted({model.column for model in candidates}))
     hint = f"Available models: {known}." if known else "Train a model first."
     if missing := [tag for tag in selected if all(tag != known for known, _ in found)]:
-        raise AstrodomeError(
+        raise InvalidInputError(
             f"No trained model for the class '{missing[0]}' found in {where}.",
             errors.similar(missing[0], {model.tag for model in candidates}) + hint,
         )

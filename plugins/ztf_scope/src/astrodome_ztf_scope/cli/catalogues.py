@@ -55,15 +55,19 @@ class QuadrantOptions(OptionGroup, panel=ROWS):
     )
     coordinates: bool = option(False, "Also return the positions, in degrees.")
 
-    def query(self, catalog: str = "") -> FieldQuery:
-        from ..catalogues import field_ids
-        from ..config import services
-
+    def check_catalog(self) -> None:
+        """Raise InvalidInputError if ``--catalog`` is the value of ``--catalogue``."""
         if self.catalog.partition(":")[0] in ("local", "kowalski"):
             raise InvalidInputError(
                 f"Invalid --catalog '{self.catalog}': expected the name of a Kowalski collection.",
                 f"To select a catalogue, use --catalogue {self.catalog}.",
             )
+
+    def query(self, catalog: str = "") -> FieldQuery:
+        from ..catalogues import field_ids
+        from ..config import services
+
+        self.check_catalog()
         ccds = _numbers("ccd", self.ccd, self.ccd_range, field_ids.CCDS, "4")
         quads = _numbers("quad", self.quad, self.quad_range, field_ids.QUADS, "3")
         if self.whole_field:

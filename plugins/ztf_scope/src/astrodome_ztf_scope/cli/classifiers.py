@@ -185,6 +185,8 @@ def show_metrics(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool
 ) -> None:
     """Print the metrics of classifiers, or hide the less important ones in a narrow terminal."""
+    if not rows and not as_json:
+        return
     from ..classifiers.evaluation import METRICS
 
     optional = [group for group in LESS_IMPORTANT if group[0] in columns]

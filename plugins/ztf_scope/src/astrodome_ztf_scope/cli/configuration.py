@@ -15,6 +15,8 @@ COLUMNS = (
     *("tag", "label", "parent", "features", "threshold", "balance", "weight_per_class"),
     "trained",
 )
+LESS_IMPORTANT = (("balance", "weight_per_class"), ("parent",), ("threshold",))
+"""Columns that are hidden in narrow terminals, in this order."""
 
 
 @outputs.declare(None)
@@ -57,4 +59,4 @@ def classes(
         record["trained"] = trained_models.counted(runs, path_models)
         record["runs"] = [str(run.path) for run in runs]
     title = f"{len(records)} classes from {scope.origin}"
-    console.show(records, title=title, columns=COLUMNS, as_json=as_json)
+    console.show(records, title=title, columns=COLUMNS, as_json=as_json, optional=LESS_IMPORTANT)

@@ -226,6 +226,8 @@ def features(
     options = feature_options(light_curves.radius_arcsec, search, cleaning, values)
     if quadrants.minobs is None:
         quadrants.minobs = cleaning.min_points
+    if quadrants.field is not None:
+        quadrants.check_catalog()
     local = light_curves.file is not None
     opened = None if local and not options.needs_catalogue else open_named(catalogue, token)
     tables = list(_tables(light_curves, quadrants, out, opened))

@@ -64,6 +64,8 @@ class ManualCommand(lazy.Command):
                         values.append(rest.popleft())
                 elif not equals and rest:
                     values.append(rest.popleft())  # also if it starts with a dash
+                if values and (hint := option_hint(str(self.name), f"{name} {values[0].lower()}")):
+                    raise InvalidInputError(f"Invalid {name} '{values[0]}'.", hint)
                 if name == "--token" and values:
                     hide_from_process_list(values[0])
                 for one in values:

@@ -60,7 +60,8 @@ class PredictionOptions(OptionGroup, panel=ROWS):
             )
         folder = Path(f"preds_{self.algorithm or 'dnn'}")
         if not folder.is_dir():
-            raise errors.not_found(folder, kind="Folder", exit_code=2)
+            hint = "To read the output of scope predict: scope select-sample scores.parquet"
+            raise errors.not_found(folder, hint, kind="Folder", exit_code=2)
         fields = ["*"] if ALL_FIELDS in map(str.lower, self.fields) else self.fields
         found = []
         for field in fields:

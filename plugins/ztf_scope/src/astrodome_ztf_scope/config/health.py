@@ -1,10 +1,21 @@
-"""Health check for ``scope plugins doctor``: the services."""
+"""Health checks for ``scope plugins doctor``: the services and the configuration files."""
 
 from __future__ import annotations
 
-from astrodome import http, settings
+from astrodome import AstrodomeError, http, settings
 
 from .services import FritzSettings, GcsSettings, kowalski
+
+
+def check_configuration() -> list[str]:
+    """Return the fault in the sections of SCoPe, if there is one."""
+    from .loading import check_sections
+
+    try:
+        check_sections()
+    except AstrodomeError as error:
+        return [error.message]
+    return []
 
 
 def check_services() -> list[str]:

@@ -25,7 +25,8 @@ from .taxonomy import TaxonomyNode, parents
 Entry = TypeVar("Entry", bound=ScopeSection)
 
 DEFAULTS = Path(__file__).with_name("defaults.yaml")
-SECTIONS = ("kowalski", "fritz", "wandb", "taxonomy", "features", "feature_stats", "training")
+SECTIONS = ("taxonomy", "features", "feature_stats", "training")
+"""Sections that only SCoPe has. The host checks the names of all other sections."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,19 @@ def load_config(path: str | os.PathLike[str] | None = None) -> ScopeConfig:
     >>> config.classes["vnv"].label
     'variable'
     """
+    return from_settings(_settings(path))
+
+
+def check_sections() -> None:
+    """Validate the sections of the current configuration that only SCoPe has.
+
+    Raises AstrodomeError if a value is invalid, or if a section has a similar name.
+    """
+    _own_sections(_settings())
+
+
+def _settings(path: str | os.PathLike[str] | None = None) -> settings.Settings:
+    """Return the settings from all sources, including the default configuration."""
     found = settings.current()
     layers = [*found.layers, (settings.DEFAULT, settings.read_yaml(DEFAULTS))]
     if path:
@@ -116,27 +130,34 @@ def load_config(path: str | os.PathLike[str] | None = None) -> ScopeConfig:
         if not file.is_file():
             raise errors.not_found(file, kind="Configuration file", exit_code=2)
         layers.insert(0, (str(file), settings.read_yaml(file)))
-    return from_settings(settings.Settings(layers, found.environ))
+    return settings.Settings(layers, found.environ)
 
 
 def from_settings(found: settings.Settings) -> ScopeConfig:
     """Build and validate the configuration from the settings of all sources."""
-    for origin, layer in found.layers:
-        _reject_misspelled(layer, origin)
-    training = found.section("training", TrainingSettings)
     origin = found.values("training")["classes"][1]
-    sets = _feature_sets(found)
-    _check_features(training, sets, found)
     return ScopeConfig(
-        training=training,
-        feature_sets=sets,
-        feature_stats=_feature_stats(found),
-        taxonomy=found.section("taxonomy", TaxonomyNode),
+        **_own_sections(found),
         kowalski=found.section("kowalski", KowalskiSettings),
         fritz=found.section("fritz", FritzSettings),
         wandb=found.section("wandb", WandbSettings),
         origin="the built-in defaults" if origin == settings.DEFAULT else origin,
     )
+
+
+def _own_sections(found: settings.Settings) -> dict[str, Any]:
+    """Build and validate the sections of the configuration that only SCoPe has."""
+    for origin, layer in found.layers:
+        _reject_misspelled(layer, origin)
+    training = found.section("training", TrainingSettings)
+    sets = _feature_sets(found)
+    _check_features(training, sets, found)
+    return {
+        "training": training,
+        "feature_sets": sets,
+        "feature_stats": _feature_stats(found),
+        "taxonomy": found.section("taxonomy", TaxonomyNode),
+    }
 
 
 def write_defaults(path: Path, *, replace: bool = False) -> Path:
