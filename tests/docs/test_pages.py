@@ -29,7 +29,9 @@ def command_lines(page: str) -> list[list[str]]:
     return [shlex.split(line[2:]) for line in consoles.splitlines() if line.startswith("$ ")]
 
 
-def execute(command: Sequence[str], folder: Path, loaded: str = "gradients,zenith") -> str:
+def execute(
+    command: Sequence[str], folder: Path, loaded: str = "gradients,zenith", status: int = 0
+) -> str:
     """Run an app in a folder with the given plugins, and return what it printed."""
     app, *arguments = command
     code = f"from astrodome.app import main; main({app!r})"
@@ -41,8 +43,8 @@ def execute(command: Sequence[str], folder: Path, loaded: str = "gradients,zenit
         text=True,
         check=False,
     )
-    assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
-    return ran.stdout
+    assert ran.returncode == status, f"{command}\n{ran.stdout}{ran.stderr}"
+    return ran.stderr if status else ran.stdout
 
 
 def test_the_source_on_the_page_is_listed_checked_and_used(tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_the_source_on_the_page_is_listed_checked_and_used(tmp_path: Path) -> No
 
 def test_the_command_on_the_page_computes_the_numbers_in_the_text(tmp_path: Path) -> None:
     write_files("write-a-command.md", tmp_path / "my_plugins")
-    shown, both, limited = command_lines("write-a-command.md")
+    shown, both, limited, negative = command_lines("write-a-command.md")
     assert "--limit" in execute(shown, tmp_path)
     assert '"airmass": 2.0' in execute(both, tmp_path)
     assert [line.split("\t")[0] for line in execute(limited, tmp_path).splitlines()] == [
@@ -66,6 +68,7 @@ def test_the_command_on_the_page_computes_the_numbers_in_the_text(tmp_path: Path
         "30.0",
     ]
     assert "11.47" in execute([*limited[:-1], "12"], tmp_path)
+    assert "Invalid altitude '-5'" in execute(negative, tmp_path, status=2)
 
 
 def test_the_tests_on_the_page_pass(tmp_path: Path) -> None:
