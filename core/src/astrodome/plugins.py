@@ -55,9 +55,9 @@ def load_target(target: str, plugin: Plugin | None = None, extra: str = "") -> A
             why = reports.incompatible(owner, f"{owner} uses an unavailable name ({error})")
             raise AstrodomeError(f"Cannot load {target}: {why}.") from error
         if isinstance(error, ImportError):
-            why = reports.describe(error, module.partition(".")[0]).partition(": ")[2]
+            line = reports.line(error, module.partition(".")[0])
             raise AstrodomeError(
-                f"Cannot load {target}, which {owner} registers: {why}.",
+                f"Cannot load {target}, which {owner} registers: {error}{line}.",
                 _missing_library(plugin, owner, extra),
             ) from error
         if error.name != name or not isinstance(error.obj, ModuleType):

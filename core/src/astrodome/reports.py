@@ -41,13 +41,21 @@ def describe(error: BaseException, package: str) -> str:
     text = reason(error)
     if isinstance(error, AstrodomeError | OSError | SyntaxError):
         return text
+    place, name = line(error, package), type(error).__name__
+    return f"{'' if text.startswith(name) else f'{name}: '}{text}{place}" if place else text
+
+
+def line(error: BaseException, package: str) -> str:
+    """Return the last line of a package in a traceback, for example `` (line 3 of FILE)``.
+
+    Return an empty string if no code of the package was running.
+    """
     place, trace = "", error.__traceback__
     while trace:
         if str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] == package:
             place = f" (line {trace.tb_lineno} of {trace.tb_frame.f_code.co_filename})"
         trace = trace.tb_next
-    name = type(error).__name__
-    return f"{'' if text.startswith(name) else f'{name}: '}{text}{place}" if place else text
+    return place
 
 
 def hint(plugin: Plugin | None) -> str:

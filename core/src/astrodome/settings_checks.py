@@ -64,19 +64,24 @@ def unknown_sections(*, only_misspelt: bool = False) -> list[str]:
 
     If ``only_misspelt`` is True, sections without a similar registered name are not reported. These
     sections are not errors, because they can belong to another app, to a plugin that is not
-    installed, or to a configuration file of sdo-cli or SCoPe.
+    installed, or to a configuration file of sdo-cli or SCoPe. A plugin itself checks the names of
+    the sections for which it registers no model.
     """
     try:
         found = settings.current()
     except AstrodomeError:
         return []  # find_invalid_values reports this problem.
-    known = {sources.SECTION, settings.DASK}
-    for plugin in plugins.current().plugins:
-        known.update(name for spec in plugin.specs for name in specs.settings_sections(spec))
+    checked = {sources.SECTION, settings.DASK, *(name for name, _, _ in _registered())}
+    known = checked.union(
+        name
+        for plugin in plugins.current().plugins
+        for spec in plugin.specs
+        for name in specs.settings_sections(spec)
+    )
     messages = []
     for origin, layer in found.layers:
         others = [name for name in layer if name not in known]
-        close = {name: difflib.get_close_matches(name, known, 1, SIMILARITY) for name in others}
+        close = {name: difflib.get_close_matches(name, checked, 1, SIMILARITY) for name in others}
         messages += [
             f"{origin}: '{name}': unknown section; did you mean '{similar[0]}'?"
             for name, similar in close.items()
