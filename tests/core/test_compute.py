@@ -257,6 +257,20 @@ def test_a_scheduler_that_stops_is_one_error(ordered: bool) -> None:
                 assert not done.error
 
 
+def test_a_client_that_reconnects_has_no_workers_until_it_is_connected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with cluster(1) as stopping:
+        pool = workers.Cluster(stopping.scheduler_address)
+        pool.check()
+        monkeypatch.setattr(pool._client, "scheduler_info", dict)
+        pool.check()  # It may connect again in time.
+        monkeypatch.setattr(pool, "_limit", 0.0)
+        with pytest.raises(AstrodomeError, match="has had no worker"):
+            pool.check()
+        pool.close()
+
+
 def slow_at_first(n: int) -> int:
     time.sleep(1 if n == 0 else 0)
     return n

@@ -130,7 +130,8 @@ class Cluster(Pool):
     def _size(self) -> tuple[int, int]:
         """Return the number of workers and their total number of threads."""
         try:
-            workers = self._client.scheduler_info()["workers"].values()
+            # The key is missing while the client reconnects to the scheduler.
+            workers = self._client.scheduler_info().get("workers", {}).values()
         except (OSError, TimeoutError, RuntimeError) as error:
             raise self.lost() from error
         return len(workers), sum(int(worker["nthreads"]) for worker in workers)
