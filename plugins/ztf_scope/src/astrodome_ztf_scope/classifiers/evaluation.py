@@ -174,8 +174,10 @@ def _read(
     if isinstance(data, datasets.DataSet | pd.DataFrame):
         return datasets.as_dataset(data)
     path = Path(data).expanduser()
-    features = model.preparation.columns_in(datasets.column_names(path), path)
+    existing = datasets.column_names(path)
+    features = model.preparation.columns_in(existing, path)
     labels = [entry.label] + [NON_VARIABLE] * (entry.label == VARIABLE)
+    labels = [name for name in labels if name in existing]  # labelled_rows reports missing labels.
     return datasets.read_dataset(path, [*features, *labels, *["dmdt"] * model.uses_dmdt])
 
 
