@@ -165,3 +165,16 @@ def test_every_option_can_be_set_in_the_environment(observatory: Any) -> None:
     observatory.add("mirror")
     ran = observatory.run("mirror", "ce_vae", OBSERVATORY_MIRROR_CE_VAE_SIZE_OF_IT="7")
     assert ran.stdout == "looked 7\n"
+
+
+def test_the_home_folder_is_expanded_in_paths(observatory: Any) -> None:
+    """The shell does not expand it in ``--out=~/a``."""
+    observatory.add(
+        "mirror",
+        cli="import typer\nfrom pathlib import Path\nfrom typing import Annotated\n"
+        "app = typer.Typer()\n@app.command()\n"
+        "def look(paths: list[Path], out: Path = Path('.')) -> None:\n"
+        "    print(*paths, out)\n@app.command()\ndef other() -> None: ...\n",
+    )
+    line = ("mirror", "look", "~/b", "c", "~nobody-else/d", "--out=~/a")
+    assert observatory.run(*line, HOME="/h").stdout == "/h/b c ~nobody-else/d /h/a\n"

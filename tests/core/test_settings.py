@@ -282,6 +282,8 @@ def test_every_command_warns_about_misspelt_sections(observatory: Any) -> None:
     assert (ran.returncode, ran.stdout) == (0, "looked 1\n")
     assert ran.stderr.count("\n") == 1
     assert "'sourcs': unknown section; did you mean 'sources'?" in ran.stderr
+    (observatory.folder / "config.yaml").write_text("daks: {worker_timeout: 1}\n")
+    assert "did you mean 'dask'?" in observatory.run("mirror", "ce_vae").stderr
 
 
 def test_a_given_config_file_must_exist(observatory: Any) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from astrodome import app, plugins
+from astrodome import app, parameters, plugins
 
 ROOT = Path(__file__).parents[2]
 CONSTRAINTS = ROOT / "constraints.txt"
@@ -62,15 +62,9 @@ def parsed(line: str) -> dict[str, Any]:
             value = values.get(param.name)
             if param.required:
                 assert value, param.name
-            if param.name in values and not is_path(param):
+            if param.name in values and not parameters.is_path(param):
                 param.process_value(ctx, value)
     return dict(values)
-
-
-def is_path(param: Any) -> bool:
-    """Return whether the values of a parameter are paths."""
-    described = getattr(param, "type_descriptor", None)  # since Typer 0.29
-    return "path" in str(described.annotation if described else param.type).lower()
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -33,6 +33,17 @@ def test_a_store_without_problems_passes(store: Store) -> None:
     assert wrong(doctor().succeeded()) == []
 
 
+def test_the_settings_are_checked_if_they_contain_the_store(
+    day_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text(f"goes: {{store: {day_store}, timeout: soon}}\n")
+    failed = run("sdo", "goes", "info", plugin="astrodome_goes.plugin")
+    assert failed.code != 0 and "'goes.timeout'" in failed.err
+    Path("config.yaml").write_text(f"goes: {{store: {day_store}}}\n")
+    run("sdo", "goes", "info", plugin="astrodome_goes.plugin").succeeded()
+
+
 def test_a_missing_store_passes() -> None:
     assert wrong(doctor().succeeded()) == []
 

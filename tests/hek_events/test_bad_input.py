@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from astrodome import AstrodomeError
 from astrodome_hek_events.store import database
+from astrodome_hek_events.store.database import parse_address
 from astrodome_hek_events.store.event_store import EventStore
 from astrodome_hek_events.store.queries import EventFilter
 
@@ -177,3 +181,12 @@ def test_a_damaged_database_is_an_error(make_event, tmp_path):
         match=r"events\.sqlite: (database disk|file is not)",
     ):
         EventStore(f"sqlite:///{path}").rows(EventFilter())
+
+
+def test_the_home_folder_is_expanded_in_the_url_of_a_file(
+    tmp_path: Path, make_event: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    EventStore("sqlite:///~/events.sqlite").add([make_event()])
+    assert (tmp_path / "events.sqlite").exists()
+    assert parse_address("sqlite:///file:x?mode=ro").database == "file:x"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -514,3 +515,21 @@ def test_a_source_may_have_sizes_without_an_option_to_choose_one(
     else:
         assert typed.code == 2 and "does not support the option 'size'" in typed.err
     assert run("sdo", *command, "--size=128", plugin=plugin).code == 2
+
+
+def test_valid_images_of_another_size_are_kept_and_reported(
+    data: Data, gsu: FakeGsu, tmp_path: Path
+) -> None:
+    """Images of sdo-cli have no manifest."""
+    data("download", "--path", tmp_path, *SMALL).succeeded()
+    first, *others = sorted(tmp_path.glob("*.jpeg"))
+    shutil.rmtree(tmp_path / ".downloading", ignore_errors=True)
+    for path in [*tmp_path.iterdir()]:
+        if path != first and path.is_file():
+            path.unlink()
+    Image.new("L", (64, 64), 90).save(first)
+    content = first.read_bytes()
+    result = data("download", "--path", tmp_path, *SMALL)
+    assert result.code == 1 and "this image with a different size: use another folder" in result.out
+    assert first.read_bytes() == content and not list(tmp_path.glob("*.damaged"))
+    assert len(list(tmp_path.glob("*.jpeg"))) == 1 + len(others)

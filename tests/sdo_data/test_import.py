@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import math
 import multiprocessing
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -358,3 +359,20 @@ def test_an_aia_file_without_a_wavelength_can_be_imported_with_the_option(
         f"{silent}: WAVELNTH is missing or not positive. Specify the wavelength with the parameter "
         "'wavelength'." in refused.err
     )
+
+
+def test_the_geometry_of_a_jpeg_is_copied_from_its_metadata_table(
+    data: Data, aia171: Path, tmp_path: Path, meta: Meta
+) -> None:
+    first, second, bare = (tmp_path / name for name in ("first", "second", "bare"))
+    data("import", aia171, "--path", first).succeeded()
+    (image,) = first.glob("*.jpeg")
+    data("import", image, "--path", second, "--size", 32).succeeded()
+    (known,), (copied,) = (meta(folder).values() for folder in (first, second))
+    for name in ("X0", "Y0", "R_SUN", "CDELT", "DSUN"):
+        assert copied[name] == known[name] != ""
+    bare.mkdir()
+    shutil.copy(image, bare)
+    data("import", *bare.glob("*.jpeg"), "--path", tmp_path / "out").succeeded()
+    (row,) = meta(tmp_path / "out").values()
+    assert not row["X0"]

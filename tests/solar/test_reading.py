@@ -165,6 +165,9 @@ def test_without_a_valid_time_the_given_one_is_used_or_the_error_names_it(tmp_pa
     )
     assert read_image(path, date="2013-03-01T12:00:11.34").time == TIME
     assert read_image(path, date=np.datetime64("2013-03-01T12:00:11.34")).time == TIME
+    old = inputs.write(tmp_path / "c.fits", TIMESYS="1979.00")
+    with pytest.raises(AstrodomeError, match=r"TIMESYS is not a known time scale: '1979\.00'"):
+        read_image(old)
     silent = inputs.write(tmp_path / "b.fits", DATE_OBS=None, T_OBS=None)
     with pytest.raises(AstrodomeError, match="DATE-OBS and T_OBS are missing"):
         read_image(silent)
@@ -450,7 +453,7 @@ def test_options_name_a_jpeg(tmp_path: Path) -> None:
         ("a.fits", b"no image at all", "is not a FITS, JPEG 2000, JPEG or PNG image"),
         ("a.fits", b"SIMPLE  =                    T" + b" " * 2850, "Cannot read the FITS file"),
         ("2013-03-01T120011__171.jpeg", b"\xff\xd8\xff\xe0", "image"),
-        ("a.fits", b"", "is not a FITS"),
+        ("a.fits", b"", "The file is empty"),
     ],
 )
 def test_a_file_that_is_not_an_image_is_an_error_with_its_path(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -41,14 +43,27 @@ class _Style:
 
 
 class Command(_Style, TyperCommand):
-    """A command with a help page in the format of the host."""
+    """A command with a help page in the format of the host, which expands ``~`` in paths."""
 
     def invoke(self, ctx: Any) -> Any:
+        for param in self.params:
+            if parameters.is_path(param) and param.name in ctx.params:
+                ctx.params[param.name] = _expanded(ctx.params[param.name])
         if ctx.params.get("as_json"):  # It may also be set with an environment variable.
             from . import console
 
             console.json_requested = True
         return super().invoke(ctx)
+
+
+def _expanded(value: Any) -> Any:
+    """Expand ``~`` in a path or in a list of paths, for example in ``--out=~/images``."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_expanded, value))
+    if isinstance(value, str | Path) and str(value).startswith("~"):
+        with suppress(RuntimeError):  # The user does not exist.
+            return type(value)(Path(value).expanduser())
+    return value
 
 
 class Group(_Style, TyperGroup):

@@ -31,6 +31,12 @@ def is_hidden(param: Any) -> bool:
     return bool(getattr(param, "hidden", False))
 
 
+def is_path(param: Any) -> bool:
+    """Return whether the values of a parameter are paths."""
+    described = getattr(param, "type_descriptor", None)  # since Typer 0.29
+    return "path" in str(described.annotation if described else param.type).lower()
+
+
 def help_text(param: Any) -> str:
     """Return the help text of a parameter in one line, or an empty string."""
     return " ".join((getattr(param, "help", None) or "").split())

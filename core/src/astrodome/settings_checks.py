@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .registry import Plugin
 
-SIMILARITY = 0.8
+SIMILARITY = 0.75
 """Smallest similarity of an unknown section to the section that a message suggests."""
 
 

@@ -24,8 +24,12 @@ DIGIT = "[0-9]"
 
 def default_folder() -> Path:
     """Return the folder in the setting ``goes.store``, or the default folder of the store."""
-    configured, _ = settings.current().values("goes").get("store", (None, ""))
-    return Path(str(configured)).expanduser() if configured else settings.home() / "goes"
+    configured = None
+    if settings.current().values("goes"):  # Otherwise, the model need not be imported.
+        from ..settings import GoesSettings
+
+        configured = settings.section("goes", GoesSettings).store
+    return configured.expanduser() if configured else settings.home() / "goes"
 
 
 class Store(os.PathLike[str]):

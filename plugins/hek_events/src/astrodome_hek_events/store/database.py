@@ -205,4 +205,6 @@ def parse_address(url_or_path: str | os.PathLike[str]) -> sa.URL:
         raise InvalidInputError(
             f"Unsupported database {url.drivername}: expected SQLite or PostgreSQL."
         )
+    if url.drivername == "sqlite" and url.database and url.database.startswith("~"):
+        return url.set(database=str(Path(url.database).expanduser()))
     return url

@@ -14,7 +14,7 @@ from astrodome_solar.protocols import FetchedImage
 
 from .. import manifest, parameters
 from .plan import CHECK, DownloadPlan
-from .verify import check_image, file_record, pixels_of_size, set_aside
+from .verify import check_image, file_record, is_image, pixels_of_size, set_aside
 
 DOWNLOADED, COMPLETED, CHECKED = "downloaded", "completed", "checked"
 PARTS = ("image", "header", "parameters")
@@ -85,7 +85,11 @@ class ImageFetcher:
         results, tasks = [], {}
         for position in positions:
             task = self._task(position)
-            self._check_existing(task)
+            try:
+                self._check_existing(task)
+            except AstrodomeError as error:
+                results.append(self._reject(task, error.message))
+                continue
             if task.image or task.header or task.parameters:
                 tasks[position] = task
             else:
@@ -120,7 +124,8 @@ class ImageFetcher:
     def _checked_file(self, path: Path, checksum: Any) -> dict[str, Any] | None:
         """Return the manifest values for an existing file, or None if the file is invalid.
 
-        A file is valid if it has the checksum in the manifest or contains a valid image.
+        A file is valid if it has the checksum in the manifest or contains a valid image. Raises
+        AstrodomeError if it contains a valid image of another size.
         """
         try:
             content = path.read_bytes()
@@ -129,10 +134,12 @@ class ImageFetcher:
         record = file_record(content, path)
         if isinstance(checksum, str):
             return record if checksum == record["sha256"] else None
-        try:
-            check_image(content, path, self._side)
-        except AstrodomeError:
+        if not is_image(content, path):
             return None
+        if not is_image(content, path, self._side):
+            raise AstrodomeError(
+                "The folder already contains this image with a different size: use another folder."
+            )
         return record
 
     def _fetch_tasks(self, tasks: dict[int, _Task]) -> Iterator[FetchResult]:

@@ -38,6 +38,15 @@ def check_image(content: bytes, path: Path, side: int = 0) -> None:
         raise AstrodomeError("The file is empty.")
 
 
+def is_image(content: bytes, path: Path, side: int = 0) -> bool:
+    """Return whether :func:`check_image` accepts the content of a file."""
+    try:
+        check_image(content, path, side)
+    except AstrodomeError:
+        return False
+    return True
+
+
 def file_record(content: bytes, path: Path) -> dict[str, Any]:
     """Return the size, checksum and modification time of a file for the manifest."""
     digest = hashlib.sha256(content).hexdigest()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from astrodome import AstrodomeError, compute, files
 from astrodome_solar import metadata
@@ -15,6 +15,9 @@ from astrodome_solar.formats.reading import ImageReference
 from astrodome_solar.times import parse_time
 
 from .folders import MAX_AGE
+
+if TYPE_CHECKING:
+    from astrodome_solar import SolarImage
 
 SAME_IMAGE = "Another of the files contains an image with the same time and channel."
 BATCH = 64
@@ -209,7 +212,22 @@ def _import_image(
             f"{name} was already imported from {other}. To replace it, overwrite existing images."
         )
     upright = image.north_up()
-    row = upright.metadata_row() | {"FILE_NAME": name}
+    row = _metadata_row(upright) | {"FILE_NAME": name}
     if stamp := image.header.get("date-obs"):
         row["DATE_OBS"] = str(stamp)
     return name, bytes(raster.encoded(upright.to_picture(size), name, comment)), row
+
+
+def _metadata_row(image: SolarImage) -> dict[str, Any]:
+    """Return the row of an image for the metadata table.
+
+    If the image has no header, the row in the metadata table of its folder is used, if it exists.
+    """
+    row = image.metadata_row()
+    if not image.header and image.path:
+        try:
+            known = metadata.find_row(image.path)
+        except AstrodomeError:
+            return row
+        row |= {key: known[key] for key in row if known.get(key)}
+    return row

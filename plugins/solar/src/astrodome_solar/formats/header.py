@@ -12,6 +12,7 @@ from typing import Any
 
 from astrodome import AstrodomeError
 from astropy import units as u
+from astropy.time import Time
 
 from ..times import parse_time
 
@@ -54,7 +55,9 @@ def time_of_observation(header: Keywords, date: Any = None) -> datetime:
     """
     scale = text(header, "timesys").lower() or "utc"
     invalid = ""
-    for key in DATES:
+    if scale not in Time.SCALES:
+        invalid = f"TIMESYS is not a known time scale: {header['timesys']!r}"
+    for key in () if invalid else DATES:
         value = _with_time_of_day(header, key)
         try:
             if value:

@@ -55,6 +55,8 @@ def from_bytes(content: bytes) -> Image.Image:
     Raises AstrodomeError if the decoded pixels would require more memory than the setting
     ``limits.max_file_mb`` allows.
     """
+    if not content:
+        raise AstrodomeError("The file is empty.")
     halvings = 0
     if jpeg2000.is_jpeg2000(content):
         # A palette only colors the intensities. The codestream contains a gray-level image.
