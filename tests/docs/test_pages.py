@@ -29,6 +29,9 @@ def command_lines(page: str) -> list[list[str]]:
     return [shlex.split(line[2:]) for line in consoles.splitlines() if line.startswith("$ ")]
 
 
+PYTEST = (sys.executable, "-m", "pytest")
+
+
 def execute(
     command: Sequence[str], folder: Path, loaded: str = "gradients,zenith", status: int = 0
 ) -> str:
@@ -75,7 +78,8 @@ def test_the_tests_on_the_page_pass(tmp_path: Path) -> None:
     write_files("write-a-command.md", tmp_path)
     write_files("test-and-publish.md", tmp_path)
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_zenith.py"],
+        # The temporary folder may be in the repository, whose configuration must not be used.
+        [*PYTEST, "-q", "-c", os.devnull, "-p", "no:cacheprovider", "test_zenith.py"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
