@@ -14,7 +14,6 @@ from astrodome.testing import run
 from astrodome_mcp import server
 from jsonschema import Draft202012Validator
 from mcp import Client, StdioServerParameters
-from sunpy.data.test import get_test_filepath
 
 FLARE = "2011-06-07T06:41"
 
@@ -41,10 +40,22 @@ def serve(home: Path, *options: str, use: Callable[[Client], Awaitable[None]]) -
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a home folder with the flux of one day."""
+    from sunpy.data.test import get_test_filepath
+
     monkeypatch.setenv("ASTRODOME_HOME", str(tmp_path))
     day = get_test_filepath("go1520110607.fits")
     run("sdo", "goes", "import", day, plugin="astrodome_goes.plugin").succeeded()
     return tmp_path
+
+
+def test_the_commands_of_the_host_need_no_plugin(tmp_path: Path) -> None:
+    async def use(client: Client) -> None:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+        assert {"sdo_config_path", "sdo_config_show", "sdo_plugins_list"} <= names
+        result = await client.call_tool("sdo_config_path", {})
+        assert not result.is_error and str(tmp_path) in str(result.structured_content)
+
+    serve(tmp_path, use=use)
 
 
 def test_a_client_lists_and_calls_three_tools(home: Path) -> None:
