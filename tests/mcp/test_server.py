@@ -48,14 +48,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_commands_of_the_host_need_no_plugin(tmp_path: Path) -> None:
-    async def use(client: Client) -> None:
-        names = {tool.name for tool in (await client.list_tools()).tools}
-        assert {"sdo_config_path", "sdo_config_show", "sdo_plugins_list"} <= names
-        result = await client.call_tool("sdo_config_path", {})
-        assert not result.is_error and str(tmp_path) in str(result.structured_content)
-
-    serve(tmp_path, use=use)
+def test_an_app_without_plugins_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["astrodome-mcp", "observatory"])
+    with pytest.raises(SystemExit) as left:
+        server.main()
+    assert left.value.code == 2
+    assert "no plugin for the app 'observatory' is installed" in capsys.readouterr().err
 
 
 def test_a_client_lists_and_calls_three_tools(home: Path) -> None:
