@@ -134,13 +134,13 @@ class ImageFetcher:
         record = file_record(content, path)
         if isinstance(checksum, str):
             return record if checksum == record["sha256"] else None
-        if not is_image(content, path):
-            return None
-        if not is_image(content, path, self._side):
+        if is_image(content, path, self._side):
+            return record
+        if is_image(content, path):
             raise AstrodomeError(
                 "The folder already contains this image with a different size: use another folder."
             )
-        return record
+        return None
 
     def _fetch_tasks(self, tasks: dict[int, _Task]) -> Iterator[FetchResult]:
         if not tasks:
